@@ -1,0 +1,38 @@
+import {RUNTIME_LABEL, runtimeKind} from '@kruntimes/api-types';
+import {type Clock, kinds, type Logger, type Manager} from '@kruntimes/reconciler-kit';
+import {projectPod, projectServiceAccount} from './projection.ts';
+import {addRunReaper} from './run-reaper.ts';
+import {addRunRetention} from './run-retention.ts';
+import {addRuntimeController} from './runtime-controller.ts';
+import {addRuntimeIdentity} from './runtime-identity.ts';
+
+export interface AddControllersOptions {
+  /** Image of runtimed where a Runtime names none. */
+  runtimedImage: string;
+  /** See RunRetentionOptions. */
+  defaultRunTtl: number;
+  maxFinishedRunsPerNamespace: number;
+  clock: Clock;
+  logger: Logger;
+  /** Watch one namespace only. */
+  namespace?: string | undefined;
+}
+
+/** Gives a Manager everything that the controller does. */
+export function addControllers(manager: Manager, options: AddControllersOptions): void {
+  const {namespace, clock, logger, runtimedImage} = options;
+  const scope = namespace === undefined ? {} : {namespace};
+  const runtimes = manager.cache(runtimeKind, scope);
+  const pods = manager.cache(kinds.Pod, {...scope, labelSelector: RUNTIME_LABEL, transform: projectPod});
+  const serviceAccounts = manager.cache(kinds.ServiceAccount, {...scope, transform: projectServiceAccount});
+  addRuntimeIdentity({manager, runtimes, pods, serviceAccounts, ...scope});
+  addRuntimeController({manager, runtimes, serviceAccounts, runtimedImage, clock, ...scope});
+  addRunReaper({manager, runtimes, pods, clock, logger, ...scope});
+  addRunRetention(manager, {
+    defaultTtlSeconds: options.defaultRunTtl,
+    maxFinishedRunsPerNamespace: options.maxFinishedRunsPerNamespace,
+    clock,
+    logger,
+    ...scope,
+  });
+}

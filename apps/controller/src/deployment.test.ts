@@ -1,0 +1,153 @@
+import {describe, expect, test} from '@jest/globals';
+import type {Runtime} from '@kruntimes/api-types';
+import type {PodSpec} from 'kubernetes-types/core/v1.d.ts';
+import {deploymentOf, serviceAccountOf} from './deployment.ts';
+
+const options = {runtimedImage: 'kruntimes-runtimed:v1'};
+const runtime = (podSpec: Partial<PodSpec> = {}, spec: Partial<Runtime['spec']> = {}): Runtime => ({
+  apiVersion: 'kruntimes.io/v1alpha1',
+  kind: 'Runtime',
+  metadata: {name: 'bash', namespace: 'team', uid: 'u1'},
+  spec: {
+    template: {
+      metadata: {labels: {app: 'x'}},
+      spec: {containers: [{name: 'runtime', image: 'img', ports: [{containerPort: 7000}]}], ...podSpec},
+    },
+    ...spec,
+  },
+});
+const podOf = (object: Runtime): PodSpec => deploymentOf(object, options).spec?.template.spec as PodSpec;
+
+describe('deploymentOf', () => {
+  test('is owned by the Runtime and labelled as its own', () => {
+    const {metadata, spec} = deploymentOf(runtime({}, {replicas: 3}), options);
+    expect(metadata).toMatchObject({
+      name: 'bash-runtime',
+      namespace: 'team',
+      labels: {'kruntimes.io/runtime': 'bash', 'app.kubernetes.io/managed-by': 'kruntimes'},
+      ownerReferences: [{kind: 'Runtime', name: 'bash', uid: 'u1', controller: true}],
+    });
+    expect(spec).toMatchObject({replicas: 3, selector: {matchLabels: {'kruntimes.io/runtime': 'bash'}}});
+    expect(spec?.template.metadata?.labels).toEqual({app: 'x', 'kruntimes.io/runtime': 'bash'});
+  });
+
+  test('puts runtimed in front as a native sidecar', () => {
+    const pod = podOf(runtime({initContainers: [{name: 'prepare', image: 'p'}]}, {capacity: {resources: {runs: 4}}}));
+    expect(pod.initContainers?.map(({name}) => name)).toEqual(['runtimed', 'prepare']);
+    expect(pod.initContainers?.[0]).toMatchObject({
+      image: 'kruntimes-runtimed:v1',
+      imagePullPolicy: 'IfNotPresent',
+      restartPolicy: 'Always',
+      args: [
+        '--runtime-name=bash',
+        '--workspace-root=/workspace',
+        '--runtime-endpoint=unix:///run/kruntimes/runtime.sock',
+        '--runtime-endpoint=127.0.0.1:7000',
+        '--capacity={"runs":4}',
+        '--metrics-bind-address=$(POD_IP):19092',
+        '--health-probe-bind-address=$(POD_IP):19093',
+      ],
+      securityContext: {readOnlyRootFilesystem: true, runAsUser: 65532},
+    });
+    expect(pod.readinessGates).toEqual([{conditionType: 'kruntimes.io/RuntimedReady'}]);
+  });
+
+  test('daemonImage overrides the image of runtimed', () => {
+    expect(podOf(runtime({}, {daemonImage: 'mine:2'})).initContainers?.[0]?.image).toBe('mine:2');
+  });
+
+  test('assumes port 19091 where the template names none', () => {
+    const pod = podOf(runtime({containers: [{name: 'runtime', image: 'img'}]}));
+    expect(pod.initContainers?.[0]?.args).toContain('--runtime-endpoint=127.0.0.1:19091');
+  });
+
+  test('mounts the token in runtimed only', () => {
+    const pod = podOf(runtime({containers: [{name: 'runtime'}, {name: 'helper'}]}));
+    const mounts = [...(pod.initContainers ?? []), ...pod.containers].flatMap(({name, volumeMounts = []}) =>
+      volumeMounts.filter((mount) => mount.name === 'kruntimes-token').map(() => name),
+    );
+    expect(mounts).toEqual(['runtimed']);
+    expect(pod.automountServiceAccountToken).toBe(false);
+  });
+
+  test('honours a token that the template mounts explicitly', () => {
+    const token = {name: 'own', projected: {sources: [{serviceAccountToken: {path: 'token'}}]}};
+    const mount = {name: 'own', mountPath: '/token'};
+    const pod = podOf(runtime({containers: [{name: 'runtime', volumeMounts: [mount]}], volumes: [token]}));
+    expect(pod.volumes?.[0]).toEqual(token);
+    expect(pod.containers[0]?.volumeMounts?.[0]).toEqual(mount);
+  });
+
+  test('hardens the container of the user, who may say otherwise', () => {
+    const plain = podOf(runtime()).containers[0]?.securityContext;
+    expect(plain).toEqual({
+      runAsUser: 65532,
+      runAsGroup: 65532,
+      runAsNonRoot: true,
+      allowPrivilegeEscalation: false,
+      capabilities: {drop: ['ALL']},
+      seccompProfile: {type: 'RuntimeDefault'},
+    });
+    const own = {readOnlyRootFilesystem: true, capabilities: {add: ['NET_BIND_SERVICE']}};
+    expect(
+      podOf(runtime({containers: [{name: 'runtime', securityContext: own}]})).containers[0]?.securityContext,
+    ).toEqual({...plain, readOnlyRootFilesystem: true, capabilities: {drop: ['ALL'], add: ['NET_BIND_SERVICE']}});
+  });
+
+  test('what the template says for the whole Pod stands for the container, too', () => {
+    const pod = podOf(
+      runtime({securityContext: {seccompProfile: {type: 'Unconfined'}, runAsNonRoot: false, runAsUser: 5}}),
+    );
+    expect(pod.containers[0]?.securityContext).toEqual({
+      runAsUser: 5,
+      runAsGroup: 65532,
+      allowPrivilegeEscalation: false,
+      capabilities: {drop: ['ALL']},
+    });
+    expect(pod.securityContext?.seccompProfile).toEqual({type: 'Unconfined'});
+  });
+
+  test.each([{privileged: true}, {capabilities: {add: ['SYS_ADMIN']}}])('does not forbid escalation with %j', (own) => {
+    const pod = podOf(runtime({containers: [{name: 'runtime', securityContext: own}]}));
+    expect(pod.containers[0]?.securityContext).not.toHaveProperty('allowPrivilegeEscalation');
+    expect(pod.initContainers?.[0]?.securityContext).toMatchObject({allowPrivilegeEscalation: false});
+  });
+
+  test('reads the old name of serviceAccountName', () => {
+    const pod = podOf(runtime({serviceAccount: 'me'}));
+    expect(pod.serviceAccountName).toBe('me');
+    expect(pod).not.toHaveProperty('serviceAccount');
+  });
+
+  test('runs runtimed as whoever the container runs as', () => {
+    const byContainer = podOf(
+      runtime({
+        securityContext: {runAsUser: 1, runAsGroup: 2},
+        containers: [{name: 'runtime', securityContext: {runAsUser: 1000}}],
+      }),
+    );
+    expect(byContainer.initContainers?.[0]?.securityContext).toMatchObject({runAsUser: 1000, runAsGroup: 2});
+    const root = podOf(runtime({securityContext: {runAsUser: 0}}));
+    expect(root.initContainers?.[0]?.securityContext).toMatchObject({runAsUser: 0, runAsNonRoot: false});
+  });
+
+  test('limits the workspace volume', () => {
+    const pod = podOf(runtime({}, {workspace: {sizeLimit: '2Gi'}}));
+    expect(pod.volumes?.find(({name}) => name === 'kruntimes-workspace')).toEqual({
+      name: 'kruntimes-workspace',
+      emptyDir: {sizeLimit: '2Gi'},
+    });
+  });
+
+  test('leaves the Runtime as it was', () => {
+    const original = Object.freeze(runtime());
+    const before = JSON.stringify(original);
+    deploymentOf(original, options);
+    expect(JSON.stringify(original)).toBe(before);
+  });
+});
+
+test('serviceAccountOf takes the name of the template, else our own', () => {
+  expect(serviceAccountOf(runtime())).toBe('kruntimes-runtimed');
+  expect(serviceAccountOf(runtime({serviceAccountName: 'me'}))).toBe('me');
+});

@@ -1,0 +1,104 @@
+/** For tests on a real API server: a namespace with the controller in it, which may do what rbac.yaml says and nothing else. */
+import {readFile} from 'node:fs/promises';
+import {runCrd, runtimeCrd} from '@kruntimes/api-types/crds';
+import {Client, type Clock, kinds, Manager, silentLogger, systemClock, Transport} from '@kruntimes/reconciler-kit';
+import {type ControlPlaneAccess, sharedControlPlane, waitForObject} from '@kruntimes/reconciler-kit/testing';
+import type {ClusterRole} from 'kubernetes-types/rbac/v1.d.ts';
+import {parseAllDocuments} from 'yaml';
+import {type AddControllersOptions, addControllers} from './add-controllers.ts';
+
+const TESTER = 'controller-tests';
+const USER = 'kruntimes-controller-under-test';
+
+export class KubeWorld {
+  readonly controlPlane: ControlPlaneAccess;
+  /** Of an administrator. */
+  readonly client: Client;
+  readonly namespace: string;
+  readonly #stops: (() => Promise<void>)[] = [];
+
+  private constructor(controlPlane: ControlPlaneAccess, client: Client, namespace: string) {
+    this.controlPlane = controlPlane;
+    this.client = client;
+    this.namespace = namespace;
+  }
+
+  static async create(): Promise<KubeWorld> {
+    const controlPlane = await sharedControlPlane();
+    const transport = new Transport(controlPlane.config);
+    const client = new Client(transport);
+    for (const crd of [runCrd, runtimeCrd]) {
+      await client.kind(kinds.CustomResourceDefinition).apply(crd, {fieldManager: TESTER, force: true});
+      await waitForObject(
+        client.kind(kinds.CustomResourceDefinition),
+        {name: crd.metadata?.name ?? ''},
+        ({status}) =>
+          status?.conditions?.some(({type, status: is}) => type === 'Established' && is === 'True') ?? false,
+      );
+    }
+    await grantPermissions(client);
+    const world = new KubeWorld(controlPlane, client, await controlPlane.createNamespace());
+    world.#stops.push(() => transport.close());
+    return world;
+  }
+
+  /** Starts the controller for this namespace; the returned function stops it, as `close` does. */
+  startController(options: Partial<AddControllersOptions> = {}): () => Promise<void> {
+    const clock = options.clock ?? systemClock;
+    const manager = new Manager({
+      name: 'kruntimes-controller',
+      config: this.controlPlane.userConfig({user: USER}),
+      clock,
+      logger: silentLogger,
+    });
+    addControllers(manager, {
+      namespace: this.namespace,
+      runtimedImage: 'runtimed:x',
+      defaultRunTtl: 3600,
+      maxFinishedRunsPerNamespace: 10_000,
+      logger: silentLogger,
+      ...options,
+      clock,
+    });
+    const stop = new AbortController();
+    const running = manager.start(stop.signal);
+    const end = async (): Promise<void> => {
+      stop.abort();
+      await running;
+    };
+    this.#stops.push(end);
+    return end;
+  }
+
+  async close(): Promise<void> {
+    for (const stop of this.#stops.splice(0).reverse()) await stop();
+  }
+}
+
+async function grantPermissions(client: Client): Promise<void> {
+  const text = await readFile(new URL('../rbac.yaml', import.meta.url), 'utf8');
+  const documents = parseAllDocuments(text).map((document) => document.toJS() as ClusterRole);
+  const role = documents.find(({kind}) => kind === 'ClusterRole');
+  if (role === undefined) throw new Error('rbac.yaml has no ClusterRole');
+  await client.kind(kinds.ClusterRole).apply(role, {fieldManager: TESTER, force: true});
+  const name = role.metadata?.name ?? '';
+  await client.kind(kinds.ClusterRoleBinding).apply(
+    {
+      metadata: {name: USER},
+      roleRef: {apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name},
+      subjects: [{apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: USER}],
+    },
+    {fieldManager: TESTER, force: true},
+  );
+}
+
+/** A clock on which time passes so many times as fast, except for what is written into objects. */
+export function fastClock(factor: number): Clock {
+  const clock: Clock = {
+    now: () => systemClock.now(),
+    monotonic: () => systemClock.monotonic() * factor,
+    setTimeout: (fn, ms) => systemClock.setTimeout(fn, ms / factor),
+    sleep: (ms, signal) => systemClock.sleep(ms / factor, signal),
+  };
+  return clock;
+}

@@ -1,0 +1,44 @@
+import {type DeepReadonly, entrypointOf, RUN_ENV, type Run} from '@kruntimes/api-types';
+import type {ExecuteRequest} from '@kruntimes/runtime-protocol';
+import type {Attempt} from './attempt.ts';
+import {splitRelativePath} from './relative-path.ts';
+import type {WorkspacePaths} from './workspace.ts';
+
+/**
+ * What the Runtime server is asked to execute.
+ *
+ * @throws RuntimedError `PATH_INVALID` for an entrypoint that leads out of the working directory
+ */
+export function executeRequest(attempt: Attempt, paths: WorkspacePaths): ExecuteRequest {
+  const {spec} = attempt.run;
+  const entrypoint = entrypointOf(spec);
+  if (entrypoint !== undefined) splitRelativePath(entrypoint);
+  return {
+    id: attempt.executionId,
+    args: [...(spec.args ?? [])],
+    env: programEnvironment(attempt, spec, paths),
+    timeoutSeconds: BigInt(spec.timeoutSeconds ?? 0),
+    workingDir: paths.work,
+    entrypoint: entrypoint ?? '',
+    handler: '',
+  };
+}
+
+/** The Run's own variables win over HOME and TMPDIR, and never over those of kruntimes. */
+function programEnvironment(
+  {namespace, name, fence}: Attempt,
+  spec: DeepReadonly<Run['spec']>,
+  paths: WorkspacePaths,
+): Record<string, string> {
+  return {
+    HOME: paths.home,
+    TMPDIR: paths.tmp,
+    ...spec.env,
+    [RUN_ENV.outputs]: paths.outputs,
+    [RUN_ENV.artifactsDirectory]: paths.artifacts,
+    [RUN_ENV.name]: name,
+    [RUN_ENV.namespace]: namespace,
+    [RUN_ENV.uid]: fence.uid,
+    [RUN_ENV.attempt]: String(fence.attempt),
+  };
+}

@@ -1,0 +1,373 @@
+import {
+  type AttemptEnd,
+  type DeepReadonly,
+  decideRetry,
+  endAttemptStatus,
+  type Outcome,
+  type Run,
+  requestsOf,
+  runningStatus,
+} from '@kruntimes/api-types';
+import type {Clock, Logger, Timer} from '@kruntimes/reconciler-kit';
+import {context, type Span, SpanStatusCode, type Tracer, trace} from '@opentelemetry/api';
+import type {Attempt} from './attempt.ts';
+import {attemptOutcome} from './attempt-outcome.ts';
+import {describeError, isRuntimedError} from './errors.ts';
+import {executeRequest} from './execute-request.ts';
+import {Execution, type ExecutionEnd} from './execution.ts';
+import {aborted, type ExecutionControl} from './execution-control.ts';
+import type {LineWriter} from './line-writer.ts';
+import type {RuntimeConnection} from './runtime-connection.ts';
+import type {AttemptResult, RuntimedMetrics} from './runtimed-metrics.ts';
+import type {Reservation, Slots} from './slots.ts';
+import {materialiseSource} from './source.ts';
+import type {StatusWriter} from './status-writer.ts';
+import type {Workspace, WorkspaceRoot} from './workspace.ts';
+import type {WorkspaceCleaner} from './workspace-cleaner.ts';
+
+export interface RunExecutorOptions {
+  workspaces: WorkspaceRoot;
+  cleaner: WorkspaceCleaner;
+  slots: Slots;
+  connection: RuntimeConnection;
+  control: ExecutionControl;
+  writer: StatusWriter;
+  log: LineWriter;
+  /** How long it takes until nothing can run any more at a Runtime server that does not answer. */
+  lostAfterMs: number;
+  /** A Run that is over sooner gets no `Running` write. */
+  runningStatusDelayMs: number;
+  clock: Clock;
+  random: () => number;
+  logger: Logger;
+  metrics: RuntimedMetrics;
+  tracer: Tracer;
+}
+
+/** How long an end that the Runtime server does not confirm is waited for: `lost` must fit into the end of a Pod. */
+const stopLimitMs = {final: 30_000, lost: 15_000};
+/** How long the terminal write waits for a log that nobody reads. */
+const logLimitMs = 5_000;
+
+/** What the Runtime server says about an execution of an earlier process; `unanswered` when the attempt is to end before. */
+type Adoption = 'known' | 'unknown' | 'unanswered';
+
+/** What an attempt has at hand while it is executed. */
+interface Work {
+  readonly attempt: Attempt;
+  readonly execution: Execution;
+  readonly span: Span;
+  readonly logger: Logger;
+  workspace: Workspace | undefined;
+  /** Whether the Runtime server may know the execution. */
+  sent: boolean;
+  /** When the program was started, in milliseconds since the epoch, by this clock. */
+  startedAt: number | undefined;
+  /** The write of phase Running, if one was begun. */
+  runningWrite: Promise<unknown> | undefined;
+}
+
+/** Executes attempts: the life of one is {@link RunExecutor.execute}, from top to bottom. */
+export class RunExecutor {
+  readonly #options: RunExecutorOptions;
+
+  constructor(options: RunExecutorOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Executes one attempt, reports its end and removes its traces. Returns when nothing of it is left.
+   *
+   * @param signal aborted when this process must end: what is not reported then is left to the next one
+   */
+  async execute(attempt: Attempt, signal: AbortSignal): Promise<void> {
+    const {metrics} = this.#options;
+    const work = this.#begin(attempt);
+    metrics.attempts.inc();
+    let reservation: Reservation | undefined;
+    try {
+      const adoption = await this.#adopt(work);
+      reservation = await this.#step(work, 'wait', () => this.#reserve(work));
+      const end = await this.#runToEnd(work, adoption);
+      const result = await this.#step(work, 'report', () => this.#report(work, end, signal));
+      await this.#step(work, 'clean', () => this.#clean(work, signal));
+      this.#conclude(work, end, result);
+    } catch (error) {
+      if (!signal.aborted) work.logger.error('attempt left unfinished', {error});
+    } finally {
+      reservation?.release();
+      metrics.attempts.dec();
+      work.span.end();
+    }
+  }
+
+  #begin(attempt: Attempt): Work {
+    const {connection, log, logger, tracer} = this.#options;
+    const {namespace, name, fence, executionId} = attempt;
+    const header = {run: {namespace, name, uid: fence.uid}, attempt: fence.attempt};
+    const attributes = {
+      'kruntimes.run.namespace': namespace,
+      'kruntimes.run.name': name,
+      'kruntimes.run.uid': fence.uid,
+      'kruntimes.run.attempt': fence.attempt,
+    };
+    return {
+      attempt,
+      execution: new Execution(executionId, header, log, (id, sequence) => connection.acknowledge(id, sequence)),
+      span: tracer.startSpan('run', {attributes}),
+      logger: logger.child({namespace, run: name, attempt: fence.attempt}),
+      workspace: undefined,
+      sent: attempt.origin !== 'bound',
+      startedAt: undefined,
+      runningWrite: undefined,
+    };
+  }
+
+  /** Finds out whether the Runtime server has the execution already, from an earlier process. */
+  async #adopt(work: Work): Promise<Adoption> {
+    const {attempt, execution} = work;
+    if (attempt.origin === 'bound') return 'unknown';
+    this.#options.connection.follow(execution);
+    const known = await this.#options.control.attach(execution, attempt.stopping);
+    if (known === undefined) return 'unanswered';
+    // What was found and not begun is begun now; its directory may only have been deleted by the program.
+    if (!known && attempt.origin === 'found') work.sent = false;
+    return known ? 'known' : 'unknown';
+  }
+
+  /** Waits until the Pod has room. @returns `undefined` when the attempt is to end before that */
+  async #reserve({attempt, sent}: Work): Promise<Reservation | undefined> {
+    const {slots} = this.#options;
+    const requests = requestsOf(attempt.run);
+    if (sent) return slots.occupy(requests);
+    try {
+      return await slots.acquire(requests, attempt.stopping);
+    } catch (error) {
+      attempt.stop({kind: 'lost', reason: 'ExecutionLost', message: describeError(error)});
+      return undefined;
+    }
+  }
+
+  /** Brings the program to its end, whatever that takes. Never throws. */
+  async #runToEnd(work: Work, adoption: Adoption): Promise<AttemptEnd> {
+    const {attempt, execution} = work;
+    try {
+      if (work.sent) {
+        await this.#reopen(work);
+        if (adoption === 'unknown') execution.end(lostExecution(execution, this.#options.clock.now()));
+      } else if (!attempt.stopping.aborted) {
+        const failure = await this.#start(work);
+        if (failure !== undefined) return {outcome: failure};
+      }
+      const ended = work.sent ? await this.#step(work, 'execute', () => this.#follow(work)) : undefined;
+      return await this.#collect(work, ended);
+    } catch (error) {
+      work.logger.error('attempt failed unexpectedly', {error});
+      if (work.sent) await this.#options.control.stop(execution, this.#stopLimitMs(attempt));
+      return {outcome: {kind: 'failed', reason: 'RuntimeError', message: describeError(error)}};
+    }
+  }
+
+  /** Makes the workspace and starts the program. @returns why that was not possible */
+  async #start(work: Work): Promise<Outcome | undefined> {
+    const {connection, control, clock} = this.#options;
+    const {attempt, execution} = work;
+    const failure = await this.#step(work, 'prepare', () => this.#prepare(work));
+    if (failure !== undefined || work.workspace === undefined || attempt.stopping.aborted) return failure;
+    connection.follow(execution);
+    const request = executeRequest(attempt, work.workspace.paths);
+    const onSent = (): void => {
+      work.sent = true;
+    };
+    const refusal = await control.start(execution, request, onSent, attempt.stopping);
+    work.startedAt = clock.now();
+    return refusal;
+  }
+
+  async #prepare(work: Work): Promise<Outcome | undefined> {
+    const {attempt} = work;
+    try {
+      work.workspace = await this.#options.workspaces.create(attempt.key);
+      await materialiseSource(attempt.run.spec.source, work.workspace);
+      executeRequest(attempt, work.workspace.paths);
+      return undefined;
+    } catch (error) {
+      const message = describeError(error);
+      if (isRuntimedError(error, 'WORKSPACE_EXISTS')) {
+        // Somebody began this attempt after all. Another one must not be begun while its program runs.
+        work.sent = true;
+        await this.#options.control.stop(work.execution, this.#stopLimitMs(attempt));
+        return {kind: 'lost', reason: 'ExecutionLost', message};
+      }
+      const reason = isRuntimedError(error) ? 'SourceError' : 'WorkspaceError';
+      return {kind: 'failed', reason, message};
+    }
+  }
+
+  async #reopen(work: Work): Promise<void> {
+    const {attempt} = work;
+    work.sent = true;
+    work.workspace = this.#options.workspaces.reopen(attempt.key);
+    const startTime = attempt.run.status?.startTime;
+    work.startedAt = startTime === undefined ? work.workspace?.createdAt() : Date.parse(startTime);
+  }
+
+  /** Waits for the end of the program, and brings it about when it is due. */
+  async #follow(work: Work): Promise<ExecutionEnd | undefined> {
+    const {attempt, execution} = work;
+    const timers = [this.#startDeadline(work), this.#writeRunningLater(work)];
+    try {
+      await Promise.race([execution.ended, aborted(attempt.stopping)]);
+      if (execution.hasEnded) return await execution.ended;
+      const end = await this.#options.control.stop(execution, this.#stopLimitMs(attempt));
+      // The server has never known it.
+      if (end?.kind === 'lost' && !execution.accepted) work.sent = false;
+      return end;
+    } finally {
+      for (const timer of timers) timer?.cancel();
+    }
+  }
+
+  /** How long the end of a program is waited for. When another attempt follows, until nothing can run any more. */
+  #stopLimitMs({run, stopReason}: Attempt): number {
+    if (stopReason === undefined || stopReason.kind === 'abandoned') return stopLimitMs.final;
+    if (stopReason.kind === 'lost') return stopLimitMs.lost;
+    const follows = decideRetry(run, attemptOutcome(stopReason, undefined), () => 0).retry;
+    return follows ? this.#options.lostAfterMs : stopLimitMs.final;
+  }
+
+  #startDeadline({attempt, startedAt}: Work): Timer | undefined {
+    const {clock} = this.#options;
+    const timeoutMs = (attempt.run.spec.timeoutSeconds ?? 0) * 1000;
+    if (timeoutMs === 0) return undefined;
+    const elapsedMs = Math.min(Math.max(0, clock.now() - (startedAt ?? clock.now())), timeoutMs);
+    return clock.setTimeout(() => attempt.stop({kind: 'timeout'}), timeoutMs - elapsedMs);
+  }
+
+  #writeRunningLater(work: Work): Timer | undefined {
+    const {clock, writer, runningStatusDelayMs} = this.#options;
+    const {attempt, execution} = work;
+    if (attempt.run.status?.phase === 'Running') return undefined;
+    const ended = new AbortController();
+    void execution.ended.then(() => ended.abort());
+    const compute = (run: DeepReadonly<Run>) =>
+      runningStatus(run, attempt.fence, programStart(work) ?? new Date(clock.now()));
+    return clock.setTimeout(() => {
+      if (execution.hasEnded) return;
+      // Nothing depends on this write: the terminal one tells everything that it tells.
+      work.runningWrite = writer.writeUntilDone(attempt, compute, compute, ended.signal).catch(() => {});
+    }, runningStatusDelayMs);
+  }
+
+  /** Gathers what the attempt leaves: output, outputs and the verdict. */
+  async #collect(work: Work, ended: ExecutionEnd | undefined): Promise<AttemptEnd> {
+    const {clock, metrics} = this.#options;
+    const {attempt, execution, workspace} = work;
+    const outcome = attemptOutcome(attempt.stopReason, ended);
+    if (!work.sent)
+      return outcome.kind === 'cancelled' ? {outcome, message: 'cancelled before it was started'} : {outcome};
+    const totals = ended ?? execution.totals;
+    await this.#within(logLimitMs, execution.closeLog(totals, ended?.time ?? clock.now()));
+    const outputs = workspace?.readOutputs();
+    metrics.outputBytesTotal.inc({stream: 'stdout'}, totals.stdoutBytes);
+    metrics.outputBytesTotal.inc({stream: 'stderr'}, totals.stderrBytes);
+    const {stdoutBytes, stderrBytes, truncatedBytes} = totals;
+    const start = programStart(work);
+    const message = endMessage(outcome, ended === undefined, outputs?.problem);
+    return {
+      outcome,
+      ...(start === undefined ? {} : {startTime: start}),
+      output: {stdoutBytes, stderrBytes, truncated: truncatedBytes > 0, tail: execution.tail},
+      ...(outputs === undefined ? {} : {outputs: {...outputs.values}}),
+      ...(message === undefined ? {} : {message}),
+    };
+  }
+
+  /** Writes the end of the attempt: the one terminal write, or the way back to Pending. */
+  async #report(work: Work, end: AttemptEnd, signal: AbortSignal): Promise<AttemptResult> {
+    const {writer, clock, random} = this.#options;
+    const {attempt} = work;
+    // Two writes at once would only be in each other's way.
+    await work.runningWrite;
+    const now = new Date(clock.now());
+    const reduce = (run: DeepReadonly<Run>, refusal: string) => {
+      const {outcome, startTime} = end;
+      const message = `the API server refused the full status: ${refusal}`;
+      const smaller = {outcome, message, ...(startTime === undefined ? {} : {startTime})};
+      return endAttemptStatus(run, attempt.fence, smaller, {now, random});
+    };
+    const compute = (run: DeepReadonly<Run>) => endAttemptStatus(run, attempt.fence, end, {now, random});
+    const written = await writer.writeUntilDone(attempt, compute, reduce, signal);
+    return written.kind === 'written' ? written.status.phase : 'Abandoned';
+  }
+
+  /** Makes the Runtime server forget the execution, then removes the workspace: never before the end is reported. */
+  async #clean({attempt, execution, workspace, sent}: Work, signal: AbortSignal): Promise<void> {
+    const {connection, control, cleaner} = this.#options;
+    if (sent) await control.forget(execution.id, signal);
+    connection.unfollow(execution.id);
+    workspace?.close();
+    signal.throwIfAborted();
+    await cleaner.remove(attempt.key, signal);
+  }
+
+  #conclude({logger, span}: Work, {outcome}: AttemptEnd, result: AttemptResult): void {
+    this.#options.metrics.attemptsTotal.inc({result});
+    span.setAttribute('kruntimes.run.result', result);
+    logger.info('attempt ended', {result, outcome: outcome.kind});
+  }
+
+  /** Waits for `promise`, but not for ever. */
+  async #within(limitMs: number, promise: Promise<void>): Promise<void> {
+    const limit = new AbortController();
+    const timer = this.#options.clock.setTimeout(() => limit.abort(), limitMs);
+    await Promise.race([promise, aborted(limit.signal)]);
+    timer.cancel();
+  }
+
+  /** A step of an attempt as a span and in the step histogram. */
+  async #step<T>({span: parent}: Work, step: string, run: () => Promise<T>): Promise<T> {
+    const {clock, metrics, tracer} = this.#options;
+    const since = clock.monotonic();
+    const span = tracer.startSpan(step, {}, trace.setSpan(context.active(), parent));
+    try {
+      return await run();
+    } catch (error) {
+      span.setStatus({code: SpanStatusCode.ERROR, message: describeError(error)});
+      throw error;
+    } finally {
+      span.end();
+      metrics.stepSeconds.observe({step}, (clock.monotonic() - since) / 1000);
+    }
+  }
+}
+
+/** When the program was started: as the Runtime server says, else as it looked from here. */
+function programStart({execution, startedAt}: Work): Date | undefined {
+  const time = execution.startTime ?? startedAt;
+  return time === undefined ? undefined : new Date(time);
+}
+
+function lostExecution(execution: Execution, time: number): ExecutionEnd {
+  const message = 'the Runtime server does not know the execution that was started before this daemon began';
+  return {...execution.totals, kind: 'lost', message, time};
+}
+
+/** The outcome's own words are api-types'; only what they cannot know is said here. */
+function endMessage(outcome: Outcome, unconfirmed: boolean, outputsProblem: string | undefined): string | undefined {
+  const parts: string[] = [];
+  if (outcome.kind === 'exited' && (outcome.exitCode !== 0 || outcome.signal !== undefined)) {
+    const {signal, exitCode} = outcome;
+    parts.push(
+      signal === undefined ? `the program ended with exit code ${exitCode}` : `the program was ended by ${signal}`,
+    );
+  } else if (outcome.kind === 'failed' || outcome.kind === 'lost') {
+    parts.push(outcome.message);
+  } else if (outcome.kind !== 'exited') {
+    parts.push(outcome.kind === 'timeout' ? 'the attempt took too long' : 'cancelled while it was running');
+  }
+  const own = parts.length;
+  if (unconfirmed && outcome.kind !== 'lost') parts.push('the Runtime server has not confirmed that the program ended');
+  if (outputsProblem !== undefined) parts.push(`outputs left out: ${outputsProblem}`);
+  return parts.length === own ? undefined : parts.join('; ');
+}

@@ -1,0 +1,75 @@
+import {type Endpoint, parseEndpoint} from '@kruntimes/runtime-protocol';
+import {type Command, InvalidArgumentError} from 'commander';
+import {describeError} from './errors.ts';
+import type {Resources} from './slots.ts';
+
+/** Flags of runtimed beside those of every server app. */
+export interface RuntimedOptions {
+  runtimeName: string;
+  runtimeEndpoint: Endpoint[];
+  workspaceRoot: string;
+  capacity: Resources;
+  runningStatusDelayMs: number;
+  leaseRenewSeconds: number;
+  unreachableSeconds: number;
+}
+
+/** Adds the flags to a command. */
+export function addRuntimedOptions(command: Command): void {
+  command
+    .requiredOption('--runtime-name <name>', 'name of the Runtime that this Pod belongs to')
+    .option(
+      '--runtime-endpoint <endpoint>',
+      'where the Runtime server may listen, unix:///path or host:port; may be repeated, all are tried in turn (default: unix:///run/kruntimes/runtime.sock)',
+      collectEndpoint,
+    )
+    .option('--workspace-root <directory>', 'directory in which each attempt gets its workspace', '/workspace')
+    .option('--capacity <json>', 'logical units that Runs may occupy at the same time', parseCapacity, {runs: 1})
+    .option('--running-status-delay-ms <ms>', 'a Run that is over sooner gets no Running write', integer(0), 250)
+    .option('--lease-renew-seconds <seconds>', 'time between renewals of the Lease of this Pod', integer(1), 10)
+    .option(
+      '--unreachable-seconds <seconds>',
+      'when an observer takes the Runs away from a Pod whose Lease is not renewed; this Pod ends them 60 s before',
+      integer(61),
+      300,
+    );
+}
+
+/** How long a Pod may go on without renewing its Lease, so that its Runs are over when they are taken from it. */
+export function leaseExpiryMs(unreachableSeconds: number): number {
+  return (unreachableSeconds - 60) * 1000;
+}
+
+function collectEndpoint(text: string, previous: Endpoint[] | undefined): Endpoint[] {
+  try {
+    return [...(previous ?? []), parseEndpoint(text)];
+  } catch (error) {
+    throw new InvalidArgumentError(describeError(error));
+  }
+}
+
+function parseCapacity(text: string): Resources {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw new InvalidArgumentError('It must be JSON such as {"runs":4}.');
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new InvalidArgumentError('It must be a JSON object such as {"runs":4}.');
+  }
+  for (const units of Object.values(value)) {
+    if (!Number.isSafeInteger(units) || units < 0) throw new InvalidArgumentError('Units must be whole numbers.');
+  }
+  return {runs: 1, ...value};
+}
+
+function integer(least: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < least) {
+      throw new InvalidArgumentError(`It must be a whole number of at least ${least}.`);
+    }
+    return value;
+  };
+}

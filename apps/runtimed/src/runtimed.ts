@@ -1,0 +1,190 @@
+import {join} from 'node:path';
+import {runKind, terminalPhases} from '@kruntimes/api-types';
+import {Cache, type Client, type Clock, kinds, type Logger, type Metrics} from '@kruntimes/reconciler-kit';
+import type {Tracer} from '@opentelemetry/api';
+import {aborted, ExecutionControl} from './execution-control.ts';
+import {LeaseRecord} from './lease-record.ts';
+import {LeaseRenewal} from './lease-renewal.ts';
+import {LineWriter} from './line-writer.ts';
+import {sweepOrphans} from './orphans.ts';
+import type {PodIdentity} from './pod-identity.ts';
+import {Readiness, type ReadinessState} from './readiness.ts';
+import {RunExecutor} from './run-executor.ts';
+import {RunRegistry} from './run-registry.ts';
+import {RuntimeConnection} from './runtime-connection.ts';
+import {createRuntimedMetrics} from './runtimed-metrics.ts';
+import {leaseExpiryMs, type RuntimedOptions} from './runtimed-options.ts';
+import {Slots} from './slots.ts';
+import {StatusWriter} from './status-writer.ts';
+import {WorkspaceRoot} from './workspace.ts';
+import {WorkspaceCleaner} from './workspace-cleaner.ts';
+
+export interface RuntimedContext {
+  options: RuntimedOptions;
+  pod: PodIdentity;
+  client: Client;
+  clock: Clock;
+  logger: Logger;
+  metrics: Metrics;
+  tracer: Tracer;
+  random?: () => number;
+  /** Where the logs of Runs go. Default 1, the standard output. */
+  logFd?: number;
+}
+
+/** How long a stop may take: within the grace of a Pod, 30 s unless its template says otherwise, with some to spare. */
+const drainLimitMs = 25_000;
+/** A restart that is over sooner does not show in the Pod condition. */
+const startingMs = 3_000;
+const leaseRecordName = '.lease-renewed';
+
+/**
+ * The daemon of one Runtime Pod. It executes the Runs that are bound to the Pod, as long as the signal of
+ * {@link Runtimed.start} allows.
+ */
+export class Runtimed {
+  readonly #context: RuntimedContext;
+  #state: ReadinessState = {ready: false, reason: 'Starting', message: 'the Runs of this Pod are not known yet'};
+  #connection: RuntimeConnection | undefined;
+
+  constructor(context: RuntimedContext) {
+    this.#context = context;
+  }
+
+  /** Whether this Pod takes Runs at the moment, and why not. */
+  get state(): ReadinessState {
+    const connection = this.#connection;
+    if (!this.#state.ready || connection === undefined || connection.runtime !== undefined) return this.#state;
+    return {ready: false, reason: 'RuntimeUnavailable', message: connection.problem};
+  }
+
+  /** Runs until the signal is aborted and all Runs are finished or given back. */
+  async start(signal: AbortSignal): Promise<void> {
+    const {
+      options,
+      pod,
+      client,
+      clock,
+      logger,
+      metrics: registry,
+      tracer,
+      random = Math.random,
+      logFd = 1,
+    } = this.#context;
+    const metrics = createRuntimedMetrics(registry);
+    const parts = {clock, random, logger, metrics};
+    const lostAfterMs = options.unreachableSeconds * 1000;
+    /** Aborted when even what is left of a stop must end. */
+    const end = new AbortController();
+
+    using workspaces = await WorkspaceRoot.open(options.workspaceRoot, clock);
+    const begun = new Set(await workspaces.names());
+
+    const connection = new RuntimeConnection({...parts, endpoints: options.runtimeEndpoint, lostAfterMs});
+    const control = new ExecutionControl({...parts, connection, lostAfterMs});
+    const slots = new Slots(options.capacity);
+    const cleaner = new WorkspaceCleaner({...parts, workspaces});
+    const log = new LineWriter({fd: logFd, clock, logger});
+    // An earlier process may have died in the middle of a line, and the next one must not be glued to it.
+    if (begun.size > 0) void log.write(['']);
+    const executor = new RunExecutor({
+      ...parts,
+      workspaces,
+      cleaner,
+      slots,
+      connection,
+      control,
+      writer: new StatusWriter({...parts, runs: client.kind(runKind)}),
+      log,
+      lostAfterMs,
+      runningStatusDelayMs: options.runningStatusDelayMs,
+      tracer,
+    });
+    const registryOfRuns = new RunRegistry({podUID: pod.uid, executor, begun, logger, signal: end.signal});
+    const runs = new Cache(client.kind(runKind), {
+      namespace: pod.namespace,
+      fieldSelector: ownRuns(pod),
+      transform: withoutManagedFields,
+      ...parts,
+      metrics: registry,
+    });
+    const pods = new Cache(client.kind(kinds.Pod), {
+      namespace: pod.namespace,
+      fieldSelector: `metadata.name=${pod.name}`,
+      transform: withoutManagedFields,
+      ...parts,
+      metrics: registry,
+    });
+    const startingUntil = clock.monotonic() + startingMs;
+    const state = (): ReadinessState | undefined =>
+      this.state.ready || signal.aborted || clock.monotonic() >= startingUntil ? this.state : undefined;
+    const readiness = new Readiness({...parts, pods: client.kind(kinds.Pod), pod, state});
+    const started = clock.setTimeout(() => readiness.check(), startingMs);
+    const lease = new LeaseRenewal({
+      ...parts,
+      leases: client.kind(kinds.Lease),
+      pod,
+      runtimeName: options.runtimeName,
+      renewMs: options.leaseRenewSeconds * 1000,
+      expiryMs: leaseExpiryMs(options.unreachableSeconds),
+      onExpired: () => registryOfRuns.endAll('PodUnreachable', 'the API server could not be reached for too long'),
+      record: new LeaseRecord(join(workspaces.path, leaseRecordName)),
+    });
+
+    this.#connection = connection;
+    connection.onChange(() => readiness.check());
+    pods.subscribe({add: (object) => readiness.observe(object), update: (_, object) => readiness.observe(object)});
+    runs.subscribe(registryOfRuns);
+    const working = [lease.run(() => readiness.check(), end.signal), pods.start(end.signal), runs.start(end.signal)];
+    const failed = Promise.all(working);
+    failed.catch(() => {});
+
+    const serve = async (): Promise<void> => {
+      await runs.synced(signal);
+      // Not sooner: a server sends what happened in the absence of its daemon once, to those who listen then.
+      working.push(connection.run(end.signal));
+      const isActive = (key: string): boolean => registryOfRuns.has(key);
+      const orphans = {workspaces: begun, isActive, connection, control, cleaner, slots, logger};
+      working.push(sweepOrphans(orphans, end.signal));
+      this.#state = {ready: true, reason: 'Serving', message: ''};
+      readiness.check();
+      await aborted(signal);
+    };
+    try {
+      await Promise.race([serve(), failed]);
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    } finally {
+      await this.#drain(registryOfRuns, readiness);
+      end.abort();
+      started.cancel();
+      readiness.close();
+      await Promise.allSettled(working);
+    }
+  }
+
+  /** Gives back what has not ended: nothing may be left Running by a Pod that goes away. */
+  async #drain(runs: RunRegistry, readiness: Readiness): Promise<void> {
+    const {clock, logger} = this.#context;
+    const message = 'the Pod is stopping';
+    this.#state = {ready: false, reason: 'PodTerminating', message};
+    readiness.check();
+    logger.info('stopping', {attempts: runs.size});
+    runs.refuse('PodTerminating', message);
+    const limit = new AbortController();
+    const timer = clock.setTimeout(() => limit.abort(), drainLimitMs);
+    await Promise.race([Promise.all([runs.finished(), readiness.written()]), aborted(limit.signal)]);
+    timer.cancel();
+    if (runs.size > 0) logger.error('attempts not ended in time', {attempts: runs.size});
+  }
+}
+
+/** The Runs of a Pod that have not ended: with the finished ones, memory would grow for ever. */
+function ownRuns(pod: PodIdentity): string {
+  return [`status.assignedPod=${pod.name}`, ...terminalPhases.map((phase) => `status.phase!=${phase}`)].join(',');
+}
+
+function withoutManagedFields<T extends {metadata?: {managedFields?: unknown}}>(object: T): T {
+  delete object.metadata?.managedFields;
+  return object;
+}
