@@ -1,0 +1,109 @@
+import {type ChildProcess, spawn} from 'node:child_process';
+import {constants} from 'node:os';
+import type {ProcessGuard} from '@kruntimes/reconciler-kit/testing';
+import type {CommandLine} from './container-environment.ts';
+import type {ContainerLog} from './container-log.ts';
+import {CONTAINER_MARK, leftovers, processTable} from './process-table.ts';
+
+export interface ContainerExit {
+  /** 128 + number of the signal after a signal, as container runtimes report it. */
+  exitCode: number;
+  signal?: number;
+  /** Why it could not even start. */
+  startError?: string;
+}
+
+export interface ContainerProcessOptions {
+  commandLine: CommandLine;
+  /** Working directory. */
+  directory: string;
+  podDirectory: string;
+  /** Different for each start of each container. */
+  mark: string;
+  log: ContainerLog;
+  guard: ProcessGuard;
+  /** Main processes of the Pod's other containers. */
+  siblings: () => readonly number[];
+}
+
+const SWEEP_ROUNDS = 5;
+const PIPE_PATIENCE_MS = 1_000;
+
+/** One start of a container: a process in a session of its own, and whatever it starts. */
+export class ContainerProcess {
+  /** Resolves when the main process has ended, everything that it left behind was killed, and the log is complete. */
+  readonly exited: Promise<ContainerExit>;
+  readonly #options: ContainerProcessOptions;
+  readonly #child: ChildProcess;
+
+  constructor(options: ContainerProcessOptions) {
+    this.#options = options;
+    const {commandLine, guard, log} = options;
+    this.#child = spawn(commandLine.program, commandLine.args, {
+      cwd: options.directory,
+      env: {...commandLine.env, ...guard.environment, [CONTAINER_MARK]: options.mark},
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
+    });
+    guard.add(this.#child);
+    this.#child.stdout?.on('data', (chunk: Buffer) => log.append('stdout', chunk));
+    this.#child.stderr?.on('data', (chunk: Buffer) => log.append('stderr', chunk));
+    this.exited = this.#finish();
+  }
+
+  get pid(): number | undefined {
+    return this.running ? this.#child.pid : undefined;
+  }
+
+  get running(): boolean {
+    return this.#child.pid !== undefined && this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  /** To the main process only, as a kubelet does; a SIGKILL ends the whole container in its wake. */
+  kill(signal: NodeJS.Signals): void {
+    if (this.running) this.#child.kill(signal);
+  }
+
+  async #finish(): Promise<ContainerExit> {
+    const closed = new Promise((resolve) => this.#child.once('close', resolve));
+    const exit = await new Promise<ContainerExit>((resolve) => {
+      this.#child.once('error', (error) => resolve({exitCode: 128, startError: error.message}));
+      this.#child.once('exit', (code, signal) => {
+        const number = signal === null ? undefined : constants.signals[signal];
+        resolve(number === undefined ? {exitCode: code ?? 1} : {exitCode: 128 + number, signal: number});
+      });
+    });
+    if (exit.startError === undefined) {
+      await this.#sweep();
+      // Somebody whom the sweep did not find may still hold the pipes: its output is nobody's.
+      const patience = setTimeout(() => {
+        this.#child.stdout?.destroy();
+        this.#child.stderr?.destroy();
+      }, PIPE_PATIENCE_MS);
+      await closed;
+      clearTimeout(patience);
+    }
+    this.#options.log.close();
+    return exit;
+  }
+
+  async #sweep(): Promise<void> {
+    const {mark, podDirectory, siblings} = this.#options;
+    try {
+      process.kill(-this.#child.pid!, 'SIGKILL');
+    } catch {
+      // The usual case: the group is empty.
+    }
+    for (let round = 0; round < SWEEP_ROUNDS; round++) {
+      const pids = leftovers(await processTable(), {mark, podDirectory, living: siblings()});
+      if (pids.length === 0) return;
+      for (const pid of pids) {
+        try {
+          process.kill(pid, 'SIGKILL');
+        } catch {
+          // It has ended meanwhile.
+        }
+      }
+    }
+  }
+}

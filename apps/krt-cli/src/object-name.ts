@@ -1,0 +1,17 @@
+import {GROUP} from '@kruntimes/api-types';
+import {usageError} from './krt-error.ts';
+
+/**
+ * The name in `hello`, `run/hello`, `runs/hello` or `run.kruntimes.io/hello`: what `-o name` prints is taken as an argument.
+ * @throws KrtError `USAGE` for another kind
+ */
+export function objectName(argument: string, kind: 'run' | 'runtime'): string {
+  const [type, name, ...more] = argument.split('/');
+  if (name === undefined) return argument;
+  const known = [kind, `${kind}s`, `${kind}.${GROUP}`, `${kind}s.${GROUP}`];
+  if (more.length === 0 && name !== '' && known.includes(type?.toLowerCase() ?? '')) return name;
+  throw usageError(
+    `"${argument}" is not the name of a ${kind === 'run' ? 'Run' : 'Runtime'}`,
+    `write NAME or ${kind}/NAME`,
+  );
+}
