@@ -1,0 +1,291 @@
+import {afterAll, beforeAll, describe, expect, test} from '@jest/globals';
+import {API_VERSION, GROUP, leaseName, RUNTIME_LABEL, RUNTIMED_READY_CONDITION} from '@kruntimes/api-types';
+import {type ApiRequest, type Client, isApiError, isForbidden, kinds, Transport} from '@kruntimes/reconciler-kit';
+import {System} from './support/system.ts';
+
+/** An identity of a Pod and what it may try. Nothing is ever stored: all of it is a dry run. */
+interface Thief {
+  transport: Transport;
+  /** The message of the refusal; `undefined` when the write would have been accepted. */
+  refusal(request: Omit<ApiRequest, 'query'>): Promise<string | undefined>;
+}
+
+interface PodRef {
+  name: string;
+  uid: string;
+}
+
+const strategic = 'application/strategic-merge-patch+json';
+const merge = 'application/merge-patch+json';
+const zeroUID = '00000000-0000-4000-8000-000000000000';
+const ENFORCED_ATTEMPTS = 300;
+const ENFORCED_INTERVAL_MS = 50;
+
+let system: System;
+let namespace: string;
+let client: Client;
+let podA: PodRef;
+let podB: PodRef;
+let runtimed: Thief;
+const transports: Transport[] = [];
+
+const runPath = (name: string): string => `/apis/${API_VERSION}/namespaces/${namespace}/runs/${name}`;
+const podPath = (name: string): string => `/api/v1/namespaces/${namespace}/pods/${name}`;
+const leasesPath = (): string => `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases`;
+
+/** The identity of a ServiceAccount in a Pod, as the kubelet would hand it out. */
+async function thief(serviceAccount: string, pod: PodRef, home = namespace): Promise<Thief> {
+  const {status} = await client.createToken(
+    {name: serviceAccount, namespace: home},
+    {boundObjectRef: {apiVersion: 'v1', kind: 'Pod', ...pod}},
+  );
+  const transport = new Transport(system.controlPlane.tokenConfig(status?.token ?? ''));
+  transports.push(transport);
+  return {
+    transport,
+    async refusal(request) {
+      try {
+        await transport.request({...request, query: {dryRun: 'All'}});
+        return undefined;
+      } catch (error) {
+        if (isApiError(error) && isForbidden(error)) return error.message;
+        throw error;
+      }
+    },
+  };
+}
+
+/** A Pod that never runs, whose ServiceAccount may do what `rules` say in the namespace of the tests. */
+async function otherPod(name: string, rules: object[]): Promise<PodRef> {
+  await client.kind(kinds.ServiceAccount).create({metadata: {name, namespace}});
+  await client.kind(kinds.Role).create({metadata: {name, namespace}, rules} as never);
+  await client.kind(kinds.RoleBinding).create({
+    metadata: {name, namespace},
+    roleRef: {apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name},
+    subjects: [{kind: 'ServiceAccount', name, namespace}],
+  });
+  return await idlePod(name, namespace);
+}
+
+async function idlePod(serviceAccount: string, home: string): Promise<PodRef> {
+  const {metadata} = await client.kind(kinds.Pod).create({
+    metadata: {name: `idle-${serviceAccount}`, namespace: home},
+    spec: {serviceAccountName: serviceAccount, containers: [{name: 'idle', image: 'none'}]},
+  });
+  return {name: metadata?.name ?? '', uid: metadata?.uid ?? ''};
+}
+
+const condition = (type: string): object => ({
+  status: {conditions: [{type, status: 'False', reason: 'Stolen', lastTransitionTime: '2026-01-01T00:00:00Z'}]},
+});
+const patchPod = (pod: PodRef, body: object): Omit<ApiRequest, 'query'> => ({
+  method: 'PATCH',
+  path: `${podPath(pod.name)}/status`,
+  contentType: strategic,
+  body,
+});
+
+/** A write of runtimed: the whole status of a Run, changed. */
+async function putStatus(name: string, change: object): Promise<Omit<ApiRequest, 'query'>> {
+  const run = await client.transport.request<{status: object}>({method: 'GET', path: runPath(name)});
+  return {method: 'PUT', path: `${runPath(name)}/status`, body: {...run, status: {...run.status, ...change}}};
+}
+
+const lease = (name: string, labels: Record<string, string> = {}): object => ({
+  apiVersion: 'coordination.k8s.io/v1',
+  kind: 'Lease',
+  metadata: {name, namespace, labels},
+  spec: {holderIdentity: 'thief', renewTime: '2026-01-01T00:00:00.000000Z'},
+});
+
+async function putLease(name: string): Promise<Omit<ApiRequest, 'query'>> {
+  const path = `${leasesPath()}/${name}`;
+  const present = await client.transport.request<{spec: object}>({method: 'GET', path});
+  return {method: 'PUT', path, body: {...present, spec: {...present.spec, renewTime: '2026-01-01T00:00:00.000000Z'}}};
+}
+
+/** A Run that runs until it is cancelled, in the Pod that it happened to get. */
+async function runningRun(): Promise<{name: string; podUID: string; podName: string}> {
+  const {metadata} = await system.create(namespace, {source: {inline: 'sleep 600'}});
+  const {status} = await system.phase(namespace, metadata?.name ?? '', 'Running');
+  return {name: metadata?.name ?? '', podUID: status?.assignedPodUID ?? '', podName: status?.assignedPod ?? ''};
+}
+
+async function end(name: string): Promise<void> {
+  await system.cancel(namespace, name);
+  await system.ended(namespace, name);
+}
+
+/** Nothing tells when the API server begins to enforce a policy: each is asked for a refusal until it gives one. */
+async function enforced(policy: string, request: Omit<ApiRequest, 'query'>): Promise<void> {
+  for (let attempt = 0; attempt < ENFORCED_ATTEMPTS; attempt++) {
+    if ((await runtimed.refusal(request))?.includes(policy)) return;
+    const {promise, resolve} = Promise.withResolvers<void>();
+    setTimeout(resolve, ENFORCED_INTERVAL_MS);
+    await promise;
+  }
+  throw new Error(`${policy} is not enforced`);
+}
+
+beforeAll(async () => {
+  system = await System.start();
+  ({client} = system.cluster);
+  namespace = await system.createNamespace();
+  await system.createRuntime(namespace, {replicas: 2, runs: 4});
+  const {items} = await client.kind(kinds.Pod).list({namespace, labelSelector: RUNTIME_LABEL});
+  const [a, b] = items.map(({metadata}) => ({name: metadata?.name ?? '', uid: metadata?.uid ?? ''}));
+  podA = a as PodRef;
+  podB = b as PodRef;
+  runtimed = await thief('kruntimes-runtimed', podA);
+  const {metadata} = await system.create(namespace, {runtime: 'nobody', source: {inline: 'echo never'}});
+  await enforced('kruntimes-run-status', await putStatus(metadata?.name ?? '', {message: 'stolen'}));
+  await enforced('kruntimes-pod-status', patchPod(podB, condition(RUNTIMED_READY_CONDITION)));
+  await enforced('kruntimes-lease', await putLease(leaseName(podB.uid)));
+  await end(metadata?.name ?? '');
+}, 120_000);
+afterAll(async () => {
+  await Promise.all(transports.map((transport) => transport.close()));
+  await system?.stop();
+});
+
+describe('with the admission policies', () => {
+  test('a Run succeeds, is cancelled, runs into its timeout and is tried again', async () => {
+    const ended = await Promise.all([
+      system.finish(namespace, {source: {inline: 'echo hello'}}),
+      system.finish(namespace, {source: {inline: 'sleep 600'}, timeoutSeconds: 1}),
+      system.finish(namespace, {
+        source: {inline: 'test "$KRUNTIME_RUN_ATTEMPT" = 2'},
+        retryPolicy: {maxAttempts: 2, backoffSeconds: 1},
+      }),
+    ]);
+    expect(ended.map(({status}) => [status?.phase, status?.attempt])).toEqual([
+      ['Succeeded', 1],
+      ['Timeout', 1],
+      ['Succeeded', 2],
+    ]);
+    const {name} = await runningRun();
+    await end(name);
+  });
+});
+
+describe('the token of a runtimed', () => {
+  test('writes the status of no Run but those of its Pod', async () => {
+    const runs = [];
+    // The scheduler spreads Runs, but which Pod gets which is its business.
+    for (let i = 0; i < 6; i++) runs.push(await runningRun());
+    const own = runs.find(({podUID}) => podUID === podA.uid);
+    const foreign = runs.find(({podUID}) => podUID === podB.uid);
+    if (!own || !foreign) throw new Error('one of the two Pods got no Run');
+    expect(await runtimed.refusal(await putStatus(own.name, {message: 'mine'}))).toBeUndefined();
+    expect(await runtimed.refusal(await putStatus(foreign.name, {phase: 'Succeeded'}))).toContain(
+      `the Run is bound to the Pod with UID ${podB.uid} and the token of the caller is that of the Pod with UID ${podA.uid}`,
+    );
+    const stolen = {assignedPod: podA.name, assignedPodUID: podA.uid};
+    expect(await runtimed.refusal(await putStatus(foreign.name, stolen))).toContain('may write its status');
+    const moved = 'only holders of the verb bind on runs may bind a Run to another Pod';
+    expect(await runtimed.refusal(await putStatus(own.name, {assignedPodUID: podB.uid}))).toContain(moved);
+    expect(await runtimed.refusal(await putStatus(own.name, {assignedPod: podB.name}))).toContain(moved);
+    for (const {name} of runs) await end(name);
+  }, 60_000);
+
+  test('binds no Run', async () => {
+    const {metadata} = await system.create(namespace, {runtime: 'nobody', source: {inline: 'echo never'}});
+    const name = metadata?.name ?? '';
+    await system.until(namespace, name, ({status}) => (status?.conditions ?? []).length > 0);
+    const bind = {phase: 'Scheduled', attempt: 1, assignedPod: podA.name, assignedPodUID: podA.uid};
+    expect(await runtimed.refusal(await putStatus(name, bind))).toContain('the Run is not bound to a Pod');
+    await end(name);
+  });
+
+  test('changes one condition of its own Pod, and nothing else of any Pod', async () => {
+    expect(await runtimed.refusal(patchPod(podA, condition(RUNTIMED_READY_CONDITION)))).toBeUndefined();
+    expect(await runtimed.refusal(patchPod(podB, condition(RUNTIMED_READY_CONDITION)))).toContain(
+      `the token of the caller is that of the Pod with UID ${podA.uid}, this one has UID ${podB.uid}`,
+    );
+    for (const type of ['Ready', 'PodScheduled', 'example.com/new'])
+      expect(await runtimed.refusal(patchPod(podA, condition(type)))).toContain(
+        'a runtimed may change no condition of its Pod but kruntimes.io/RuntimedReady',
+      );
+    const gone = {status: {conditions: [{type: 'Ready', $patch: 'delete'}]}};
+    expect(await runtimed.refusal(patchPod(podA, gone))).toContain('no condition of its Pod but');
+    // A new value, a new field, a field that is no longer there.
+    for (const status of [{phase: 'Failed'}, {message: 'stolen'}, {startTime: null}])
+      expect(await runtimed.refusal(patchPod(podA, {status}))).toContain('nothing in the status of its Pod');
+    for (const metadata of [{labels: {app: 'other'}}, {annotations: {'example.com/a': 'b'}}])
+      expect(await runtimed.refusal(patchPod(podA, {metadata}))).toContain('may not change the metadata of its Pod');
+  });
+
+  test('touches no Pod of somebody else', async () => {
+    const stranger = await otherPod('stranger', []);
+    expect(await runtimed.refusal(patchPod(stranger, condition('Ready')))).toContain('its own Pod only');
+  });
+
+  test('renews no Lease but that of its Pod', async () => {
+    expect(await runtimed.refusal(await putLease(leaseName(podA.uid)))).toBeUndefined();
+    expect(await runtimed.refusal(await putLease(leaseName(podB.uid)))).toContain(
+      `which may write Lease ${leaseName(podA.uid)} and not ${leaseName(podB.uid)}`,
+    );
+    const create = (name: string, labels = {}): Omit<ApiRequest, 'query'> => ({
+      method: 'POST',
+      path: leasesPath(),
+      body: lease(name, labels),
+    });
+    const refused = `and not ${leaseName(zeroUID)}`;
+    expect(await runtimed.refusal(create(leaseName(zeroUID), {[RUNTIME_LABEL]: 'bash'}))).toContain(refused);
+    expect(await runtimed.refusal(create('kruntimes-scheduler'))).toContain('and not kruntimes-scheduler');
+    expect(await runtimed.refusal(create('leader-of-somebody'))).toContain('and not leader-of-somebody');
+  });
+});
+
+describe('the policies leave alone', () => {
+  test('the controller, when it runs in a Pod', async () => {
+    const home = 'kruntimes-system';
+    const controller = await thief('kruntimes-controller', await idlePod('kruntimes-controller', home), home);
+    const {name} = await runningRun();
+    expect(await controller.refusal(await putStatus(name, {message: 'taken'}))).toBeUndefined();
+    expect(await controller.refusal(patchPod(podA, condition(RUNTIMED_READY_CONDITION)))).toBeUndefined();
+    expect(await controller.refusal(await putLease(leaseName(podA.uid)))).toBeUndefined();
+    await end(name);
+  });
+
+  test('Pods of others that set conditions of Runtime Pods and have Leases of their own', async () => {
+    const rules = [
+      {apiGroups: [''], resources: ['pods/status'], verbs: ['patch']},
+      {apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['create', 'update']},
+    ];
+    const other = await thief('balancer', await otherPod('balancer', rules));
+    expect(await other.refusal(patchPod(podA, condition('example.com/target-health')))).toBeUndefined();
+    const create = {method: 'POST', path: leasesPath()} as const;
+    expect(await other.refusal({...create, body: lease('balancer-leader')})).toBeUndefined();
+    expect(await other.refusal(await putLease(leaseName(podA.uid)))).toContain(`and not ${leaseName(podA.uid)}`);
+  });
+
+  test('nobody who may write the status of Runs by RBAC alone', async () => {
+    const rules = [{apiGroups: [GROUP], resources: ['runs/status'], verbs: ['update', 'patch']}];
+    const careless = await thief('careless', await otherPod('careless', rules));
+    const {name} = await runningRun();
+    const request = {method: 'PATCH', path: `${runPath(name)}/status`, contentType: merge} as const;
+    expect(await careless.refusal({...request, body: {status: {phase: 'Succeeded'}}})).toContain(
+      'may write its status',
+    );
+    await end(name);
+  });
+});
+
+describe('with the admission policies and a dead Pod', () => {
+  test('a Run whose Pod vanishes is taken from it and runs again', async () => {
+    const other = await system.createNamespace();
+    await system.createRuntime(other, {replicas: 2, runs: 1});
+    const script = 'test "$KRUNTIME_RUN_ATTEMPT" = 2 || sleep 600';
+    const {metadata} = await system.create(other, {source: {inline: script}});
+    const running = await system.phase(other, metadata?.name ?? '', 'Running');
+    const pod = {name: running.status?.assignedPod ?? '', namespace: other};
+    // Silent until its end, so that nobody is left to report but the controller.
+    system.cluster.killContainer(pod, 'runtimed', 'SIGSTOP');
+    await client.kind(kinds.Pod).delete(pod, {gracePeriodSeconds: 0});
+    const run = await system.ended(other, metadata?.name ?? '', 60_000);
+    expect(run.status).toMatchObject({phase: 'Succeeded', attempt: 2, disruptions: 1});
+    expect(run.status?.attempts?.[0]).toMatchObject({number: 1, reason: 'PodGone'});
+    expect(run.status?.assignedPodUID).not.toBe(running.status?.assignedPodUID);
+  }, 90_000);
+});
