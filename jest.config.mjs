@@ -8,22 +8,33 @@ const shared = {
   modulePathIgnorePatterns: ['/dist/'],
 };
 
-/** `unit` needs nothing; `kube` (*.kube.test.ts) needs a Kubernetes API server. */
+/** For suites that talk to a Kubernetes API server: one serves all of them. */
+const kubernetes = {
+  ...shared,
+  globalSetup: '<rootDir>/tools/jest/shared-control-plane.mjs',
+  globalTeardown: '<rootDir>/tools/jest/stop-shared-control-plane.mjs',
+  setupFilesAfterEnv: ['<rootDir>/tools/jest/kube-test-timeout.mjs'],
+};
+
+const places = (kind) => [
+  `<rootDir>/{packages,apps}/*/src/**/*.${kind}.test.ts`,
+  `<rootDir>/integration/**/*.${kind}.test.ts`,
+];
+
+/**
+ * `unit` needs nothing; `kube` (*.kube.test.ts) needs a Kubernetes API server; `servers` (*.servers.test.ts) needs other real
+ * servers that are built or installed first, S3 for one; `faults` (*.faults.test.ts) kills and cuts for minutes.
+ */
 export default {
   projects: [
     {
       ...shared,
       displayName: 'unit',
       testMatch: ['<rootDir>/{packages,apps,tools}/**/*.test.ts'],
-      testPathIgnorePatterns: ['/node_modules/', '\\.kube\\.test\\.ts$'],
+      testPathIgnorePatterns: ['/node_modules/', '\\.(kube|servers|faults)\\.test\\.ts$'],
     },
-    {
-      ...shared,
-      displayName: 'kube',
-      globalSetup: '<rootDir>/tools/jest/shared-control-plane.mjs',
-      globalTeardown: '<rootDir>/tools/jest/stop-shared-control-plane.mjs',
-      setupFilesAfterEnv: ['<rootDir>/tools/jest/kube-test-timeout.mjs'],
-      testMatch: ['<rootDir>/{packages,apps}/*/src/**/*.kube.test.ts', '<rootDir>/integration/**/*.kube.test.ts'],
-    },
+    {...kubernetes, displayName: 'kube', testMatch: places('kube')},
+    {...kubernetes, displayName: 'servers', testMatch: places('servers')},
+    {...shared, displayName: 'faults', testMatch: places('faults')},
   ],
 };

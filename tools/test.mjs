@@ -1,6 +1,6 @@
 // Builds what the tests start as processes, runs the tests, and ends with the line "N passed, N failed".
 //
-// Usage: node tools/test.mjs [JEST ARGUMENT ...]
+// Usage: node tools/test.mjs PROJECT [PROJECT ...] [JEST ARGUMENT ...]      (projects: see jest.config.mjs)
 import {spawn, spawnSync} from 'node:child_process';
 import {existsSync, mkdtempSync, readFileSync, rmSync, watch} from 'node:fs';
 import {tmpdir} from 'node:os';
@@ -8,6 +8,14 @@ import {join} from 'node:path';
 
 /** After its report jest only has to end. If it does not, a test left something running, and that is a failure. */
 const EXIT_PATIENCE_MS = 60_000;
+
+const firstOption = process.argv.findIndex((argument, index) => index > 1 && argument.startsWith('-'));
+const projects = process.argv.slice(2, firstOption === -1 ? undefined : firstOption);
+const options = firstOption === -1 ? [] : process.argv.slice(firstOption);
+if (projects.length === 0) {
+  console.error('test: name at least one project of jest.config.mjs, as in: node tools/test.mjs unit kube');
+  process.exit(2);
+}
 
 const build = spawnSync('turbo', ['run', 'build', '--output-logs=errors-only', '--log-order=grouped'], {
   stdio: 'inherit',
@@ -35,7 +43,8 @@ process.exit(jest.code === 0 && failed === 0 && result.numPassedTests > 0 ? 0 : 
 
 async function runJest() {
   const flags = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning'];
-  const args = ['node_modules/jest/bin/jest.js', '--json', `--outputFile=${report}`, ...process.argv.slice(2)];
+  const selection = ['--selectProjects', ...projects, '--json', `--outputFile=${report}`];
+  const args = ['node_modules/jest/bin/jest.js', ...selection, ...options];
   // With --json jest prints the report on standard output as well: the file is enough.
   const child = spawn(process.execPath, [...flags, ...args], {stdio: ['ignore', 'ignore', 'inherit']});
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));

@@ -21,7 +21,7 @@ const steps = {
   licences: [exec, 'tools/check-licences.mjs'],
   secrets: ['secretlint', '--secretlintignore', '.gitignore', '**/*'],
   audit: [exec, 'tools/audit.mjs'],
-  test: [exec, 'tools/test.mjs'],
+  test: [exec, 'tools/test.mjs', 'unit', 'kube'],
 };
 
 const {names, error} = parse(process.argv.slice(2));
