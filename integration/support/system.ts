@@ -14,7 +14,7 @@ import {
   VERSION,
   WORKSPACE_VOLUME,
 } from '@kruntimes/api-types';
-import {DevCluster, kubeModule} from '@kruntimes/krt-cli/dev';
+import {DevCluster, type DevClusterOptions, kubeModule} from '@kruntimes/krt-cli/dev';
 import {Cache, type Client, kinds, objectKey} from '@kruntimes/reconciler-kit';
 import {
   type AuditEvent,
@@ -33,6 +33,15 @@ export interface SystemOptions {
   runtimedArgs?: readonly string[];
   /** The apps and runtimed reach the API server through {@link System.faultProxy}. */
   faultProxy?: boolean;
+  /** Programs for more images. */
+  images?: DevClusterOptions['images'];
+}
+
+export interface TestRuntimeOptions {
+  replicas: number;
+  runs: number;
+  /** Default: that of bash-runtime. */
+  container?: {image: string; args?: string[]; ports?: {containerPort: number}[]};
 }
 
 /** A whole kruntimes, and what its users do with it. */
@@ -71,6 +80,7 @@ export class System {
     const cluster = await DevCluster.start({
       controlPlane,
       args: {runtimed: options.runtimedArgs ?? []},
+      ...(options.images && {images: options.images}),
       ...(proxy && {serverFor: () => proxy.server}),
     });
     const system = new System(controlPlane, cluster, proxy);
@@ -107,7 +117,7 @@ export class System {
   }
 
   /** Creates the Runtime `bash` and waits until all its Pods take Runs. */
-  async createRuntime(namespace: string, {replicas, runs}: {replicas: number; runs: number}): Promise<void> {
+  async createRuntime(namespace: string, {replicas, runs, container}: TestRuntimeOptions): Promise<void> {
     await this.#client.kind(runtimeKind).create({
       apiVersion: `${GROUP}/${VERSION}`,
       kind: 'Runtime',
@@ -115,7 +125,9 @@ export class System {
       spec: {
         replicas,
         capacity: {resources: {runs}},
-        template: {spec: {containers: [{name: 'runtime', image: 'kruntimes-bash-runtime:latest'}]}},
+        template: {
+          spec: {containers: [{name: 'runtime', ...(container ?? {image: 'kruntimes-bash-runtime:latest'})}]},
+        },
       },
     });
     await this.#untilReady(namespace, replicas);
