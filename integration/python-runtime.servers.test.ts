@@ -45,7 +45,7 @@ test('passes the required conformance cases', async () => {
       workspaceRoot,
       `127.0.0.1:${port}`,
     ]);
-    const {cases} = JSON.parse(report.stdout) as {cases: {id: string; passed: boolean; message: string}[]};
+    const {results: cases} = JSON.parse(report.stdout) as {results: {id: string; passed: boolean; message: string}[]};
     expect(cases.filter(({passed}) => !passed)).toEqual([]);
     expect(cases.length).toBeGreaterThanOrEqual(17);
     expect(report.code).toBe(0);
