@@ -275,6 +275,8 @@ describe('a Run that exists', () => {
     ['retryPolicy', {retryPolicy: {maxAttempts: 2}}],
     ['added resources', {resources: {requests: {runs: 2}}}],
     ['an added priority', {priority: 1}],
+    ['artifacts', {artifacts: {when: 'Always'}}],
+    ['removed artifacts', {artifacts: null}],
   ])('keeps %s', async (_what, spec) => {
     const run = await api.createRun({
       source: {inline: 'true'},
@@ -283,6 +285,7 @@ describe('a Run that exists', () => {
       env: {A: '1'},
       timeoutSeconds: 5,
       retryPolicy: {},
+      artifacts: {when: 'OnSuccess'},
     });
     expect(await refusal(api.changeRun(run, spec))).toContain(immutable);
   });

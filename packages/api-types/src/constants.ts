@@ -69,6 +69,25 @@ export const RUN_ENV = {
 /** File that `source.inline` becomes, and the entrypoint of a Run with an inline source that names none. */
 export const INLINE_FILE = 'script';
 
+/** Finalizer of a Run that may have artifacts in a store; there before the first byte, gone when the artifacts are. */
+export const ARTIFACTS_FINALIZER = `${GROUP}/artifacts` as const;
+/** Name of the artifact that is the log of the attempt; no file of a program may have it. */
+export const LOGS_ARTIFACT = 'logs';
+/** Volume of a filesystem artifact store, and where runtimed and the maintainer mount it. */
+export const ARTIFACTS_VOLUME = 'kruntimes-artifacts';
+export const ARTIFACTS_DIRECTORY = '/var/lib/kruntimes/artifacts';
+/** Secret of an S3 artifact store, where it is mounted, and its keys. */
+export const ARTIFACTS_CREDENTIALS_VOLUME = 'kruntimes-artifacts-credentials';
+export const ARTIFACTS_CREDENTIALS_DIRECTORY = '/var/run/secrets/kruntimes.io/artifact-store';
+export const ARTIFACTS_CREDENTIALS_KEYS = {accessKeyId: 'accessKeyID', secretAccessKey: 'secretAccessKey'} as const;
+/** emptyDir in which runtimed spools logs and archives, mounted in runtimed only. */
+export const SPOOL_VOLUME = 'kruntimes-spool';
+export const SPOOL_DIRECTORY = '/var/cache/kruntimes/spool';
+/** TCP port on the loopback of a maintainer's Pod that serves artifacts. */
+export const MAINTAINER_PORT = 19095;
+/** ServiceAccount of maintainer Pods; one per namespace. */
+export const MAINTAINER_SERVICE_ACCOUNT = 'kruntimes-maintainer';
+
 /** The built-in resource: how many Runs a Pod executes at the same time, and how many slots a Run takes. */
 export const RUNS_RESOURCE = 'runs';
 
@@ -76,6 +95,8 @@ export const RUNS_RESOURCE = 'runs';
 export const SCHEDULED_CONDITION = 'Scheduled';
 /** Condition of a Run: True from the terminal write on, with the reason of the end. */
 export const FINISHED_CONDITION = 'Finished';
+/** Condition of a Run that left artifacts or a log to store: whether all of it is in the store. Written with the end of the Run. */
+export const ARTIFACTS_STORED_CONDITION = 'ArtifactsStored';
 
 /** Conditions of a Runtime. */
 export const ACCEPTED_CONDITION = 'Accepted';

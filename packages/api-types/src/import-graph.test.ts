@@ -24,6 +24,7 @@ async function loadedBy(entry: string): Promise<string[]> {
 
 test('the main entry loads neither TypeBox nor a schema: daemons pay for types at compile time only', async () => {
   expect(await loadedBy('./index.ts')).toEqual([
+    './artifacts.ts',
     './constants.ts',
     './errors.ts',
     './kinds.ts',
@@ -31,6 +32,7 @@ test('the main entry loads neither TypeBox nor a schema: daemons pay for types a
     './outputs.ts',
     './reasons.ts',
     './resources.ts',
+    './run-fence.ts',
     './run-lifecycle.ts',
     './run-log.ts',
     './run-phase.ts',

@@ -39,17 +39,35 @@
  * @module
  */
 export type {ArtifactStoreSpec} from './artifact-store-spec.ts';
+export {
+  type ArtifactOwner,
+  artifactKey,
+  artifactPrefix,
+  artifactsSettled,
+  describeArtifactNameProblem,
+  isSameArtifactStore,
+} from './artifacts.ts';
 export type {Condition} from './conditions.ts';
 export {
   ACCEPTED_CONDITION,
   API_VERSION,
+  ARTIFACTS_CREDENTIALS_DIRECTORY,
+  ARTIFACTS_CREDENTIALS_KEYS,
+  ARTIFACTS_CREDENTIALS_VOLUME,
+  ARTIFACTS_DIRECTORY,
+  ARTIFACTS_FINALIZER,
+  ARTIFACTS_STORED_CONDITION,
+  ARTIFACTS_VOLUME,
   AVAILABLE_CONDITION,
   DEFAULT_RUNTIME_PORT,
   deploymentName,
   FINISHED_CONDITION,
   GROUP,
   INLINE_FILE,
+  LOGS_ARTIFACT,
   leaseName,
+  MAINTAINER_PORT,
+  MAINTAINER_SERVICE_ACCOUNT,
   MANAGED_BY,
   MANAGED_BY_LABEL,
   PROGRESSING_CONDITION,
@@ -76,6 +94,8 @@ export {
   runtimedRoleBindingName,
   SCHEDULED_CONDITION,
   SERVICE_ACCOUNT_DIRECTORY,
+  SPOOL_DIRECTORY,
+  SPOOL_VOLUME,
   TOKEN_VOLUME,
   VERSION,
   WORKSPACE_ROOT,
@@ -87,6 +107,8 @@ export {limits} from './limits.ts';
 export {describeOutputsProblem} from './outputs.ts';
 export type {DeepReadonly} from './read-only.ts';
 export {
+  type ArtifactsStoredReason,
+  artifactsStoredReasons,
   BOUND_REASON,
   type DisruptionReason,
   type EndReason,
@@ -100,15 +122,15 @@ export {
 } from './reasons.ts';
 export {capacityOf, entrypointOf, fits, type Resources, requestsOf} from './resources.ts';
 export type {Run} from './run.ts';
+export {type Fence, fenceOf, holdsFence} from './run-fence.ts';
 export {
+  type ArtifactsStored,
   type AttemptEnd,
+  artifactStoreStatus,
   bindStatus,
   cancelPendingStatus,
   endAttemptStatus,
   executionId,
-  type Fence,
-  fenceOf,
-  holdsFence,
   runningStatus,
   unschedulableStatus,
   workspaceName,

@@ -35,6 +35,8 @@ export const limits = {
   /** Of any condition; those of a Run keep to fewer, since each finished Run has one. */
   conditionMessage: 4096,
   runConditionMessageBytes: 256,
+  /** Of the condition ArtifactsStored, which names what was left out. */
+  artifactsMessageBytes: 1024,
   conditionType: 64,
   conditions: 8,
   podName: 253,
@@ -45,6 +47,8 @@ export const limits = {
   outputsBytes: 64 * 1024,
   tailBytes: 4 * 1024,
   artifactRefs: 100,
+  /** Of the name of an artifact: what file systems allow. */
+  artifactNameBytes: 255,
   digest: 128,
   mediaType: 128,
   time: 40,

@@ -1,7 +1,13 @@
 import {readFile} from 'node:fs/promises';
 import {expect, test} from '@jest/globals';
 import {limits} from './limits.ts';
-import {failureReasons, programReasons, reasonDescriptions, retryableReasons} from './reasons.ts';
+import {
+  artifactsStoredReasons,
+  failureReasons,
+  programReasons,
+  reasonDescriptions,
+  retryableReasons,
+} from './reasons.ts';
 
 const reasons = Object.keys(reasonDescriptions);
 
@@ -23,7 +29,7 @@ test('the README lists every reason with its sentence', async () => {
   const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8').then((text) =>
     text.replaceAll(/ +/g, ' '),
   );
-  const missing = Object.entries(reasonDescriptions).filter(
+  const missing = Object.entries({...reasonDescriptions, ...artifactsStoredReasons}).filter(
     ([reason, text]) => !readme.includes(`| \`${reason}\` | ${text} |`),
   );
   expect(missing).toEqual([]);

@@ -70,6 +70,21 @@ export const unschedulableReasons = {
 /** Reason of the condition `Scheduled=True` of a Run that had to wait. */
 export const BOUND_REASON = 'Bound';
 
+/** Reasons of the condition `ArtifactsStored`. */
+export const artifactsStoredReasons = {
+  /** Status True: everything that was to be stored is in the store. */
+  Stored: 'Everything is in the store.',
+  /** The program left artifacts and the Runtime has no store. */
+  NoArtifactStore: 'The Runtime has no artifactStore; the artifacts are gone.',
+  /** The store did not take them; the Run has nothing there. */
+  ArtifactError: 'The store did not take them; nothing of the attempt is stored.',
+  /** Larger than `maxBytesPerRun`, or too many. */
+  LimitExceeded: 'They are larger than maxBytesPerRun or more than 100.',
+  /** The rest is stored, but not these. */
+  EntriesRejected: 'The rest is stored without entries that are no files or have no valid name.',
+} as const;
+
+export type ArtifactsStoredReason = keyof typeof artifactsStoredReasons;
 export type ProgramReason = keyof typeof programReasons;
 export type FailureReason = keyof typeof failureReasons;
 export type DisruptionReason = keyof typeof disruptionReasons;

@@ -12,14 +12,12 @@ import {
   unschedulableReasons,
 } from './reasons.ts';
 import type {Run} from './run.ts';
+import {type Fence, fenceOf, holdsFence} from './run-fence.ts';
 import {
   type AttemptEnd,
   bindStatus,
   cancelPendingStatus,
   endAttemptStatus,
-  type Fence,
-  fenceOf,
-  holdsFence,
   runningStatus,
   unschedulableStatus,
 } from './run-lifecycle.ts';

@@ -1,12 +1,12 @@
 import {describe, expect, test} from '@jest/globals';
 import type {Run} from './run.ts';
+import {fenceOf, holdsFence} from './run-fence.ts';
 import {
+  artifactStoreStatus,
   bindStatus,
   cancelPendingStatus,
   endAttemptStatus,
   executionId,
-  fenceOf,
-  holdsFence,
   runningStatus,
   unschedulableStatus,
   workspaceName,
@@ -75,6 +75,74 @@ describe('a Run that goes well', () => {
     const ended = endAttemptStatus(run(running), fence, {outcome: {kind: 'exited', exitCode: 0}}, half);
     expect(ended.startTime).toBe(running.startTime);
   });
+});
+
+describe('a Run with artifacts', () => {
+  const store = {filesystem: {claimName: 'artifacts'}};
+  const refs = [{name: 'a', key: 'ns/u/1/a', sizeBytes: 1, digest: 'sha256:0'}];
+  const exited = {kind: 'exited', exitCode: 0} as const;
+
+  test('is Running with the store that they go to, and keeps both', () => {
+    const storing = artifactStoreStatus(run(bound), fence, store, later(1));
+    expect(storing).toEqual({
+      ...bound,
+      phase: 'Running',
+      startTime: '2026-01-02T03:04:06.678000Z',
+      artifactStore: store,
+    });
+    const again = artifactStoreStatus(run(storing), fence, {...store, maxBytesPerRun: 5}, later(2));
+    expect(again).toMatchObject({startTime: storing.startTime, artifactStore: {...store, maxBytesPerRun: 5}});
+    const artifacts = {reason: 'Stored', message: ''} as const;
+    const ended = endAttemptStatus(run(storing), fence, {outcome: exited, artifactRefs: refs, artifacts}, half);
+    expect(ended).toMatchObject({phase: 'Succeeded', artifactStore: store, artifactRefs: refs});
+    expect(ended.conditions?.map(({type, status, reason}) => [type, status, reason])).toEqual([
+      ['Finished', 'True', 'Completed'],
+      ['ArtifactsStored', 'True', 'Stored'],
+    ]);
+  });
+
+  test('does not forget a store that may have something of it', () => {
+    const storing = artifactStoreStatus(run(bound), fence, store, later(1));
+    const other = {s3: {bucket: 'bucket'}};
+    expect(() => artifactStoreStatus(run(storing), fence, other, later(1))).toThrow(
+      expect.objectContaining({code: 'ILLEGAL_TRANSITION'}),
+    );
+    expect(() => artifactStoreStatus(run(bound), {...fence, attempt: 9}, store, later(1))).toThrow(
+      expect.objectContaining({code: 'FENCE_LOST'}),
+    );
+    const retried = endAttemptStatus(
+      run(storing, {retryPolicy: {maxAttempts: 2}}),
+      fence,
+      {outcome: {kind: 'failed', reason: 'ArtifactError', message: 'no'}, artifacts: {reason: 'Stored', message: ''}},
+      half,
+    );
+    expect(retried).toMatchObject({phase: 'Pending', artifactStore: store});
+    expect(retried.conditions).toBeUndefined();
+  });
+
+  test('says what is missing, whatever conditions others have put there', () => {
+    const conditions = Array.from({length: 8}, (_, i) => ({
+      type: `example.com/${i}`,
+      status: 'True' as const,
+      reason: 'Theirs',
+      message: '',
+      lastTransitionTime: '2026-01-02T03:04:05Z',
+    }));
+    const artifacts = {reason: 'EntriesRejected', message: 'x'.repeat(5000)} as const;
+    const ended = endAttemptStatus(run({...bound, conditions}), fence, {outcome: exited, artifacts}, half);
+    expect(ended.conditions).toHaveLength(8);
+    expect(ended.conditions?.slice(-2)).toMatchObject([
+      {type: 'Finished'},
+      {type: 'ArtifactsStored', status: 'False', reason: 'EntriesRejected', message: 'x'.repeat(1024)},
+    ]);
+  });
+});
+
+test('a Run that is being deleted is not tried again', () => {
+  const deleted = run(bound, {retryPolicy: {maxAttempts: 3}});
+  deleted.metadata = {...deleted.metadata, deletionTimestamp: '2026-01-02T03:04:05Z'};
+  const status = endAttemptStatus(deleted, fence, {outcome: {kind: 'exited', exitCode: 1}}, half);
+  expect(status).toMatchObject({phase: 'Cancelled', reason: 'CancelRequested'});
 });
 
 describe('a Run that waits', () => {

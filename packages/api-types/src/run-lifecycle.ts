@@ -3,28 +3,28 @@
  * resourceVersion; nothing is changed in place. What can't follow throws.
  */
 
+import type {ArtifactStoreSpec} from './artifact-store-spec.ts';
+import {isSameArtifactStore} from './artifacts.ts';
 import type {Condition} from './conditions.ts';
-import {FINISHED_CONDITION, SCHEDULED_CONDITION} from './constants.ts';
+import {ARTIFACTS_STORED_CONDITION, FINISHED_CONDITION, SCHEDULED_CONDITION} from './constants.ts';
 import {ApiTypesError} from './errors.ts';
 import {limits} from './limits.ts';
 import {describeOutputsProblem} from './outputs.ts';
 import type {DeepReadonly} from './read-only.ts';
-import {BOUND_REASON, type RunReason, type UnschedulableReason} from './reasons.ts';
+import {type ArtifactsStoredReason, BOUND_REASON, type RunReason, type UnschedulableReason} from './reasons.ts';
 import type {Run} from './run.ts';
+import {type Fence, holdsFence} from './run-fence.ts';
 import {assertTransition, isTerminal} from './run-phase.ts';
 import {decideRetry, type Outcome, outcomeReason} from './run-retry.ts';
 import type {ArtifactRef, RunAttempt, RunOutput, RunPhase, RunStatus} from './run-status.ts';
 import {headBytes, tailBytes} from './text.ts';
 import {microTime, secondTime} from './time.ts';
 
-/** Names one execution: whoever holds another fence than the Run's may not write its status. */
-export interface Fence {
-  /** UID of the Run. */
-  uid: string;
-  /** UID of the Pod that it is bound to. */
-  podUID: string;
-  /** Number of the bind, from 1. */
-  attempt: number;
+/** The condition `ArtifactsStored`: True with the reason `Stored` only. */
+export interface ArtifactsStored {
+  reason: ArtifactsStoredReason;
+  /** One sentence for the user; empty with `Stored`. */
+  message: string;
 }
 
 /** What is known at the end of an attempt. */
@@ -38,6 +38,8 @@ export interface AttemptEnd {
   output?: {stdoutBytes: number; stderrBytes: number; truncated: boolean; tail: string};
   /** What was stored; a reference that is over the bounds of the API is left out. */
   artifactRefs?: ArtifactRef[];
+  /** What became of artifacts and log, where there was something to store. Not written when another attempt follows. */
+  artifacts?: ArtifactsStored;
   /** One sentence for the user, instead of the outcome's own. */
   message?: string;
 }
@@ -50,27 +52,6 @@ export function executionId(uid: string, attempt: number): string {
 /** Name of the directory of an attempt below the workspace root. */
 export function workspaceName(uid: string, attempt: number): string {
   return `${uid}-${attempt}`;
-}
-
-/** The fence of the present attempt; undefined if the Run is not bound. */
-export function fenceOf(run: DeepReadonly<Run>): Fence | undefined {
-  const {phase, assignedPodUID, attempt} = run.status ?? {};
-  const uid = run.metadata?.uid;
-  if ((phase !== 'Scheduled' && phase !== 'Running') || !uid || !assignedPodUID || !attempt) {
-    return undefined;
-  }
-  return {uid, podUID: assignedPodUID, attempt};
-}
-
-/** Whether the Run is, as far as `run` tells, still the execution that `fence` names. */
-export function holdsFence(run: DeepReadonly<Run>, fence: Fence): boolean {
-  const present = fenceOf(run);
-  return (
-    present !== undefined &&
-    present.uid === fence.uid &&
-    present.podUID === fence.podUID &&
-    present.attempt === fence.attempt
-  );
 }
 
 /**
@@ -103,6 +84,30 @@ export function runningStatus(run: DeepReadonly<Run>, fence: Fence, startTime: D
   const status = statusOf(run);
   assertTransition(status.phase, 'Running');
   return {...status, phase: 'Running', startTime: microTime(startTime)};
+}
+
+/**
+ * Scheduled or Running → Running, with the store that artifacts of this attempt go to: to be written before the first byte is.
+ *
+ * @throws {ApiTypesError} FENCE_LOST; ILLEGAL_TRANSITION if the Run may have artifacts in another store already
+ */
+export function artifactStoreStatus(
+  run: DeepReadonly<Run>,
+  fence: Fence,
+  store: ArtifactStoreSpec,
+  startTime: Date,
+): RunStatus {
+  assertFence(run, fence);
+  const status = statusOf(run);
+  if (status.artifactStore !== undefined && !isSameArtifactStore(status.artifactStore, store)) {
+    throw new ApiTypesError('ILLEGAL_TRANSITION', 'an earlier attempt of this Run may have artifacts in another store');
+  }
+  return {
+    ...status,
+    phase: 'Running',
+    startTime: status.startTime ?? microTime(startTime),
+    artifactStore: structuredClone(store),
+  };
 }
 
 /**
@@ -182,8 +187,10 @@ export function endAttemptStatus(
   const problem = describeOutputsProblem(end.outputs ?? {});
   const artifactRefs = end.artifactRefs?.filter(isBound).slice(0, limits.artifactRefs);
   const message = headBytes(finalMessage(run, end, decision.reason, problem), limits.messageBytes);
+  const fields = terminalFields(status, decision.phase, decision.reason, message, now);
   return {
-    ...terminalFields(status, decision.phase, decision.reason, message, now),
+    ...fields,
+    ...(end.artifacts === undefined ? {} : {conditions: withArtifactsStored(fields.conditions, end.artifacts, now)}),
     ...counted,
     ...(status.assignedPod === undefined ? {} : {assignedPod: status.assignedPod}),
     ...(status.assignedPodUID === undefined ? {} : {assignedPodUID: status.assignedPodUID}),
@@ -336,6 +343,19 @@ function count(value: number): number {
   return Number.isFinite(value) ? Math.max(0, Math.min(limits.safeInteger, Math.trunc(value))) : 0;
 }
 
+function withArtifactsStored(conditions: Condition[], {reason, message}: ArtifactsStored, now: Date): Condition[] {
+  const status = reason === 'Stored' ? 'True' : 'False';
+  return setCondition(
+    conditions,
+    ARTIFACTS_STORED_CONDITION,
+    status,
+    reason,
+    message,
+    now,
+    limits.artifactsMessageBytes,
+  );
+}
+
 function setExistingCondition(
   conditions: Condition[] | undefined,
   type: string,
@@ -346,6 +366,12 @@ function setExistingCondition(
     : conditions;
 }
 
+const ownConditions: ReadonlySet<string> = new Set([
+  SCHEDULED_CONDITION,
+  FINISHED_CONDITION,
+  ARTIFACTS_STORED_CONDITION,
+]);
+
 function setCondition(
   conditions: Condition[] | undefined,
   type: string,
@@ -353,16 +379,19 @@ function setCondition(
   reason: string,
   message: string,
   now: Date,
+  maxMessageBytes: number = limits.runConditionMessageBytes,
 ): Condition[] {
   const present = conditions?.find((condition) => condition.type === type);
   const next: Condition = {
     type,
     status,
     reason,
-    message: headBytes(message, limits.runConditionMessageBytes),
+    message: headBytes(message, maxMessageBytes),
     lastTransitionTime: present?.status === status ? present.lastTransitionTime : secondTime(now),
   };
   const others = (conditions ?? []).filter((condition) => condition.type !== type);
+  const ours = others.filter((condition) => ownConditions.has(condition.type));
+  const strangers = others.filter((condition) => !ownConditions.has(condition.type));
   // Keeps room for ours: conditions of strangers are dropped from the end before the API server refuses the status.
-  return [...others.slice(0, limits.conditions - 1), next];
+  return [...strangers.slice(0, limits.conditions - ours.length - 1), ...ours, next];
 }

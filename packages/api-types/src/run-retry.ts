@@ -69,7 +69,7 @@ export function backoffSeconds(
  * count it yet.
  *
  * - A program that ended with 0 has succeeded, whatever else was asked for meanwhile.
- * - A requested cancellation leaves no room for another attempt.
+ * - A requested cancellation, or the deletion of the Run, leaves no room for another attempt.
  * - Failed and timed-out attempts are retried up to `retryPolicy.maxAttempts`; lost ones are not counted there.
  * - The fifth lost attempt ends the Run.
  */
@@ -81,7 +81,7 @@ export function decideRetry(run: DeepReadonly<Run>, outcome: Outcome, random: ()
   if (outcome.kind === 'cancelled') {
     return {retry: false, phase: 'Cancelled', reason};
   }
-  const cancelled = run.spec.cancelRequested === true;
+  const cancelled = run.spec.cancelRequested === true || run.metadata?.deletionTimestamp !== undefined;
   const disruptions = run.status?.disruptions ?? 0;
   if (outcome.kind === 'lost') {
     if (cancelled) {

@@ -106,8 +106,29 @@ const resourcesSchema = object({
   ),
 });
 
+const artifactsSchema = object(
+  {
+    when: optional(
+      stringEnum(['OnSuccess', 'Always'], {
+        description: 'Always (if absent): also those of attempts that failed, timed out or were cancelled.',
+      }),
+    ),
+  },
+  {description: 'What becomes of the files in $KRUNTIME_ARTIFACTS_DIR.'},
+);
+
 /** The optional fields of `spec` that can't be changed; neither can `runtime`. */
-const immutable = ['source', 'entrypoint', 'args', 'env', 'timeoutSeconds', 'retryPolicy', 'resources', 'priority'];
+const immutable = [
+  'source',
+  'entrypoint',
+  'args',
+  'env',
+  'timeoutSeconds',
+  'retryPolicy',
+  'resources',
+  'priority',
+  'artifacts',
+];
 
 /** Not `self.?x == oldSelf.?x`: the API server can't estimate the cost of comparing optional values and refuses the rule. */
 function unchanged(name: string): string {
@@ -171,6 +192,7 @@ export const runSpecSchema = object(
         description: 'Among waiting Runs of a Runtime the highest is bound first; 0 if absent.',
       }),
     ),
+    artifacts: optional(artifactsSchema),
   },
   {
     rules: [

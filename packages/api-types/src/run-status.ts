@@ -40,8 +40,13 @@ const outputSchema = object({
 });
 
 const artifactRefSchema = object({
-  name: string(limits.path, {minLength: 1, description: 'Path of the file below $KRUNTIME_ARTIFACTS_DIR.'}),
-  key: string(limits.objectPrefix + limits.path, {description: 'Key of the object in the store.'}),
+  name: string(limits.path, {
+    minLength: 1,
+    description: 'Name of the file in $KRUNTIME_ARTIFACTS_DIR, with .tar.gz of a directory; logs is the log.',
+  }),
+  key: string(limits.objectPrefix + limits.path, {
+    description: 'Key of the object below the path or prefix of the store.',
+  }),
   sizeBytes: integer(0, limits.safeInteger),
   digest: string(limits.digest, {description: 'Algorithm and hexadecimal digest, as in sha256:0123….'}),
   mediaType: optional(string(limits.mediaType)),
