@@ -1,0 +1,7 @@
+/**
+ * A real S3 server for tests.
+ *
+ * @module
+ */
+
+export {type S3Server, type S3ServerOptions, startS3Server} from './s3-server.ts';
