@@ -2,7 +2,7 @@ import {existsSync} from 'node:fs';
 import {request} from 'node:https';
 import {describe, expect, test} from '@jest/globals';
 import type {ClusterConfig} from '../config.ts';
-import {sharedControlPlane, startControlPlane} from './index.ts';
+import {SocketProxy, sharedControlPlane, startControlPlane} from './index.ts';
 
 async function get(config: ClusterConfig, path: string): Promise<{status: number | undefined; body: unknown}> {
   const authorization = await config.authorization?.({refresh: false});
@@ -95,6 +95,27 @@ describe('startControlPlane', () => {
     expect(existsSync(controlPlane.directory)).toBe(false);
     for (const pid of [apiServerPid, etcdPid]) expect(() => process.kill(pid!, 0)).toThrow('ESRCH');
   }, 60_000);
+
+  test('reaches etcd by the way that it is told, and comes back when that way was cut', async () => {
+    let way: SocketProxy | undefined;
+    const controlPlane = await startControlPlane({
+      durable: true,
+      etcdServerFor: async (etcdServer) => {
+        way = await SocketProxy.start({target: {port: Number(new URL(etcdServer).port)}});
+        return `http://127.0.0.1:${(way.address as {port: number}).port}`;
+      },
+    });
+    try {
+      const namespace = await controlPlane.createNamespace();
+      expect(way?.cut()).toBeGreaterThan(0);
+      await controlPlane.waitUntilReady();
+      const path = `/api/v1/namespaces/${namespace}`;
+      expect(await get(controlPlane.config, path)).toMatchObject({status: 200, body: {metadata: {name: namespace}}});
+    } finally {
+      await controlPlane.stop();
+      await way?.close();
+    }
+  }, 120_000);
 
   test('says why a server did not start', async () => {
     const started = startControlPlane({apiServerFlags: ['--no-such-flag']});

@@ -20,6 +20,11 @@ export interface ControlPlaneOptions {
   /** Added to kube-apiserver's flags, for example `--feature-gates=X=true`; the last of a name counts. */
   apiServerFlags?: readonly string[];
   etcdFlags?: readonly string[];
+  /**
+   * Given the URL of etcd, the one by which kube-apiserver reaches it: for those who want to put something in between, for
+   * example a {@link SocketProxy}. Default: etcd's own.
+   */
+  etcdServerFor?: (etcdServer: string) => Promise<string>;
   /** Users of the token file, beside the administrator. */
   users?: readonly {user: string; token: string; groups?: readonly string[]}[];
   /** etcd calls fsync, as in production. Default false: data outlives a killed process, not a crashed machine. */
@@ -181,7 +186,7 @@ async function prepare(binaries: KubeBinaries, options: ControlPlaneOptions): Pr
   const auditLogPath = join(directory, 'audit.log');
 
   const apiServerFlags = [
-    `--etcd-servers=${etcdServer}`,
+    `--etcd-servers=${(await options.etcdServerFor?.(etcdServer)) ?? etcdServer}`,
     '--bind-address=127.0.0.1',
     '--advertise-address=127.0.0.1',
     // The Service `kubernetes` would have to lead to a loopback address, which Endpoints may not hold.

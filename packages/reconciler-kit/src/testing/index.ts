@@ -48,4 +48,5 @@ export {createNamespace} from './namespace.ts';
 export {ProcessGuard} from './process-guard.ts';
 export {ServerProcess, type ServerProcessOptions} from './server-process.ts';
 export {sharedControlPlane, startSharedControlPlane} from './shared-control-plane.ts';
+export {type SocketAddress, SocketProxy, type SocketProxyOptions} from './socket-proxy.ts';
 export {type WaitForObjectsOptions, type WaitOptions, waitFor, waitForDeletion, waitForObject} from './wait-for.ts';
