@@ -7,7 +7,7 @@ import {commandLine} from './container-environment.ts';
 import {ContainerLog} from './container-log.ts';
 import {type ContainerExit, ContainerProcess} from './container-process.ts';
 import {loadEnvironment} from './environment-sources.ts';
-import type {GraceDeadline} from './grace-deadline.ts';
+import {aborted, type GraceDeadline} from './grace-deadline.ts';
 import {findProgram} from './image-map.ts';
 import type {NodeContext} from './node-context.ts';
 import {mapPaths} from './path-mapping.ts';
@@ -99,20 +99,27 @@ export class ContainerRunner {
     this.#process?.kill(signal);
   }
 
-  /** preStop, SIGTERM, and SIGKILL when the time is over. Resolves when all its processes are gone. */
-  async stop(deadline: GraceDeadline): Promise<void> {
+  /**
+   * Stops it as a kubelet does: preStop, which counts against the grace period; SIGTERM; SIGKILL when the time is over.
+   * Resolves when all its processes are gone.
+   *
+   * @param turn the SIGTERM waits for it, as that of a sidecar does for the containers it serves; the preStop does not
+   * @see https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination-flow
+   */
+  async stop(deadline: GraceDeadline, turn?: Promise<unknown>): Promise<void> {
     this.#stopping.abort();
     const process = this.#process;
     if (process?.running) {
-      const kill = (): void => process.kill('SIGKILL');
-      deadline.signal.addEventListener('abort', kill, {once: true});
+      const exited = new AbortController();
+      const end = process.exited.then(() => exited.abort());
       const hook = this.#options.container.lifecycle?.preStop;
-      // A container that ends during its hook has nothing left to be told.
-      if (hook) await Promise.race([this.#preStop(hook, deadline.signal), process.exited]);
+      // Without time there is no hook, and a container that ends during its hook has nothing left to be told.
+      if (hook && !deadline.signal.aborted) await Promise.race([this.#preStop(hook, deadline.signal), end]);
+      if (turn !== undefined) await Promise.race([turn, aborted(deadline.signal), end]);
       process.kill('SIGTERM');
-      if (deadline.signal.aborted) kill();
-      await process.exited;
-      deadline.signal.removeEventListener('abort', kill);
+      await deadline.untilKill(exited.signal);
+      process.kill('SIGKILL');
+      await end;
     }
     await this.#loop;
   }
@@ -152,6 +159,8 @@ export class ContainerRunner {
     }
     const startedAt = rfc3339(node.clock.now());
     this.#process = container;
+    // It was told to stop while it was being started.
+    if (this.#stopping.signal.aborted) container.kill('SIGKILL');
     const containerID = `local://${this.#options.projection.pod.metadata?.uid}/${this.name}/${this.#record.restartCount}`;
     const {startupProbe, readinessProbe} = this.#options.container;
     const started = startupProbe === undefined;

@@ -1,11 +1,18 @@
-import {existsSync} from 'node:fs';
+import {closeSync, existsSync, openSync, readFileSync} from 'node:fs';
 import {mkdtemp, readFile, rm} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {afterEach, beforeEach, describe, expect, test} from '@jest/globals';
-import {Client, EventRecorder, type KindClient, kinds, Transport} from '@kruntimes/reconciler-kit';
-import {ProcessGuard, sharedControlPlane, waitForDeletion, waitForObject} from '@kruntimes/reconciler-kit/testing';
+import {Client, type DeepReadonly, EventRecorder, type KindClient, kinds, Transport} from '@kruntimes/reconciler-kit';
+import {
+  ProcessGuard,
+  sharedControlPlane,
+  waitFor,
+  waitForDeletion,
+  waitForObject,
+} from '@kruntimes/reconciler-kit/testing';
 import type {Container, Pod} from 'kubernetes-types/core/v1.d.ts';
+import type {Event} from 'kubernetes-types/events/v1.d.ts';
 import type {ImageMap} from './image-map.ts';
 import {NodeAgent} from './node-agent.ts';
 import {processTable} from './process-table.ts';
@@ -282,6 +289,103 @@ describe('NodeAgent', () => {
     await pods.delete({name, namespace});
     await waitForDeletion(pods, {name, namespace});
     expect(await log).toMatch(/^up\n(asked \/ready\n)+asked \/drain\nno\n$/);
+  });
+
+  test('hooks of all containers come at once; sidecars get their SIGTERM after the others, the first one last', async () => {
+    const program = `
+      const say = (text) => { require('node:fs').appendFileSync('/data/log', process.env.NAME + ' ' + text + '\\n'); };
+      require('node:http').createServer((request, answer) => {
+        say('hook');
+        const wait = setInterval(() => {
+          if (require('node:fs').readFileSync('/data/log', 'utf8').match(/hook/g).length === 3) { clearInterval(wait); answer.end(); }
+        }, 20);
+      }).listen(Number(process.env.PORT), process.env.IP, () => console.log('up'));
+      process.on('SIGTERM', () => { say('term'); setTimeout(() => { say('end'); process.exit(0); }, 200); });`;
+    const container = (name: string, port: number): Container => ({
+      name,
+      image: 'node',
+      args: [program],
+      volumeMounts: [{name: 'data', mountPath: '/data'}],
+      env: [
+        {name: 'NAME', value: name},
+        {name: 'PORT', value: String(port)},
+        {name: 'IP', valueFrom: {fieldRef: {fieldPath: 'status.podIP'}}},
+      ],
+      lifecycle: {preStop: {httpGet: {path: '/', port}}},
+    });
+    const name = await createPod({
+      terminationGracePeriodSeconds: 60,
+      volumes: [{name: 'data', emptyDir: {}}],
+      initContainers: [
+        {...container('first', 8001), restartPolicy: 'Always'},
+        {...container('second', 8002), restartPolicy: 'Always'},
+      ],
+      containers: [container('main', 8000)],
+    });
+    await when(name, isReady, 'Ready');
+    for (const one of ['first', 'second', 'main'])
+      await firstLines(client.podLogs({name, namespace}, {container: one, follow: true}), 1);
+    const worker = agent.worker(namespace, name)!;
+    const log = openSync(join(worker.directory, 'data', 'log'), 'a+');
+    await pods.delete({name, namespace});
+    await worker.done;
+    const lines = readFileSync(log, 'utf8').trim().split('\n');
+    closeSync(log);
+    expect(lines.slice(0, 3).toSorted()).toEqual(['first hook', 'main hook', 'second hook']);
+    expect(lines.slice(3)).toEqual(['main term', 'main end', 'second term', 'second end', 'first term', 'first end']);
+  });
+
+  test('a hook that fails is told in an event; one that never answers is cut off by the grace period', async () => {
+    const server = `
+      require('node:http').createServer((request, answer) => { if (request.url === '/no') { answer.statusCode = 409; answer.end(); } })
+        .listen(8000, process.env.IP, () => console.log('up'));
+      process.on('SIGTERM', () => { console.log('term'); process.exit(0); });`;
+    for (const path of ['/no', '/never']) {
+      const name = await createPod({
+        terminationGracePeriodSeconds: 1,
+        containers: [
+          {
+            name: 'main',
+            image: 'node',
+            args: [server],
+            env: [{name: 'IP', valueFrom: {fieldRef: {fieldPath: 'status.podIP'}}}],
+            lifecycle: {preStop: {httpGet: {path, port: 8000}}},
+          },
+        ],
+      });
+      await when(name, isReady, 'Ready');
+      await firstLines(client.podLogs({name, namespace}, {follow: true}), 1);
+      const log = logs(name, {follow: true});
+      await pods.delete({name, namespace});
+      await waitForDeletion(pods, {name, namespace}, {timeoutMs: 60_000});
+      const isHook = ({regarding, reason}: DeepReadonly<Event>): boolean =>
+        regarding?.name === name && reason === 'FailedPreStopHook';
+      const told = await waitFor(client.kind(kinds.Event), (all) => all.some(isHook), {namespace, timeoutMs: 60_000});
+      expect(told.find(isHook)?.note).toContain(path === '/no' ? 'statuscode: 409' : 'abort');
+      expect(await log).toBe('up\nterm\n');
+    }
+  });
+
+  test('a grace period that is shortened on the way counts', async () => {
+    const name = await createPod({
+      terminationGracePeriodSeconds: 3600,
+      initContainers: [
+        {
+          name: 'sidecar',
+          image: 'node',
+          args: ["process.on('SIGTERM', () => {}); console.log('up'); setInterval(() => {}, 1000)"],
+          restartPolicy: 'Always',
+        },
+      ],
+      containers: [{name: 'main', image: 'server'}],
+    });
+    await when(name, isReady, 'Ready');
+    await firstLines(client.podLogs({name, namespace}, {container: 'sidecar', follow: true}), 1);
+    const worker = agent.worker(namespace, name)!;
+    await pods.delete({name, namespace});
+    await worker.container('main')!.ended();
+    await pods.delete({name, namespace}, {gracePeriodSeconds: 1});
+    await worker.done;
   });
 
   test('a Pod whose object is gone at once leaves no process', async () => {

@@ -5,14 +5,14 @@ import type {Container, ContainerState, Pod, PodStatus} from 'kubernetes-types/c
 import {BackOff} from './back-off.ts';
 import type {ContainerLog} from './container-log.ts';
 import {ContainerRunner} from './container-runner.ts';
-import {GraceDeadline} from './grace-deadline.ts';
+import {aborted, GraceDeadline} from './grace-deadline.ts';
 import {type ReservedAddress, reserveLoopbackAddress} from './loopback-addresses.ts';
 import type {NodeContext} from './node-context.ts';
 import {containerRole, podPhase, podStatus, restartPolicyOf} from './pod-status.ts';
 import {PodStatusWriter} from './pod-status-writer.ts';
 import {PodVolumes} from './pod-volumes.ts';
 
-/** Sidecars get at least so long after the last other container, whatever is left of the grace period. */
+/** What the sidecars of a Pod get that is over by itself. */
 const SIDECAR_GRACE_MS = 2_000;
 const DEFAULT_GRACE_SECONDS = 30;
 
@@ -63,6 +63,7 @@ export class PodWorker {
     this.#objectGone = true;
     this.#status.close();
     this.#end(0);
+    this.#deadline?.force();
   }
 
   /** Ends all processes and leaves the object alone: the node goes away. */
@@ -213,18 +214,19 @@ export class PodWorker {
     };
   }
 
-  /** First all containers at once, then the sidecars, the last one first. */
+  /** All are told at once; a sidecar's SIGTERM waits for the containers that it serves and for the sidecars after it. */
   async #stopContainers(): Promise<void> {
     const deadline = this.#deadline!;
-    const others = this.#runners.filter(({role}) => role !== 'sidecar');
-    await Promise.all(others.map((runner) => runner.stop(deadline)));
-    // Nobody waits for the sidecars of an object that is gone.
-    const left = this.#objectGone ? deadline.remainingMs : Math.max(deadline.remainingMs, SIDECAR_GRACE_MS);
-    await this.#stopSidecars(new GraceDeadline(this.#node.clock, left));
+    const before = this.#runners.filter(({role}) => role !== 'sidecar').map((runner) => runner.stop(deadline));
+    await this.#stopSidecars(deadline, before);
   }
 
-  async #stopSidecars(deadline: GraceDeadline): Promise<void> {
-    for (const runner of this.#runners.filter(({role}) => role === 'sidecar').toReversed()) await runner.stop(deadline);
+  async #stopSidecars(deadline: GraceDeadline, before: readonly Promise<void>[] = []): Promise<void> {
+    const stops = [...before];
+    for (const runner of this.#runners.filter(({role}) => role === 'sidecar').toReversed()) {
+      stops.push(runner.stop(deadline, Promise.all(stops)));
+    }
+    await Promise.all(stops);
     deadline.cancel();
   }
 
@@ -245,9 +247,7 @@ export class PodWorker {
   }
 
   async #untilEnding(): Promise<void> {
-    const {signal} = this.#ending;
-    if (signal.aborted) return;
-    await new Promise((resolve) => signal.addEventListener('abort', resolve, {once: true}));
+    await aborted(this.#ending.signal);
   }
 
   #currentStatus(): PodStatus {
