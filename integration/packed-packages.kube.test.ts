@@ -83,6 +83,30 @@ describe('installed into an empty folder', () => {
     }
   });
 
+  test('the Runtime development guide: its Runtime passes its own test and the conformance cases', async () => {
+    const blocks = await blocksOf('docs/runtime-development.md');
+    const programs = blocks.filter(({language}) => language === 'ts').map(({text}) => text);
+    expect(programs).toHaveLength(2);
+    for (const text of programs) await writeFile(join(folder, /^\/\/ (\S+\.ts)/.exec(text)?.[1] ?? ''), text);
+    const [install, ...snippets] = blocks.filter(({language}) => language === 'sh').map(({text}) => text);
+    // Installed above, from the packed packages.
+    expect(install).toBe('npm install @kruntimes/runtime-sdk @kruntimes/runtime-protocol\n');
+    expect(snippets).toHaveLength(2);
+    const place = await mkdtemp(join(tmpdir(), 'krt-guide-'));
+    try {
+      for (const snippet of snippets) {
+        const text = snippet.replaceAll('/tmp/krt-guide', place);
+        const {code, stdout, stderr} = await command('bash', ['-euo', 'pipefail', '-c', text], {
+          cwd: folder,
+          timeoutMs: 120_000,
+        });
+        expect({code, output: stdout + stderr}).toMatchObject({code: 0});
+      }
+    } finally {
+      await rm(place, {recursive: true, force: true});
+    }
+  }, 240_000);
+
   test('reconciler-kit: the README program is a controller', async () => {
     const configMaps = new Client(transport).kind(kinds.ConfigMap);
     const namespaces = new Client(transport).kind(kinds.Namespace);

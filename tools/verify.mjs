@@ -20,6 +20,7 @@ const steps = {
   size: ['size-limit'],
   licences: [exec, 'tools/check-licences.mjs'],
   secrets: ['secretlint', '--secretlintignore', '.gitignore', '**/*'],
+  guide: [exec, 'tools/check-guide.mjs'],
   audit: [exec, 'tools/audit.mjs'],
   test: [exec, 'tools/test.mjs', 'unit', 'kube'],
 };
