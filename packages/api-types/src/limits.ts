@@ -46,7 +46,8 @@ export const limits = {
   outputName: 128,
   outputsBytes: 64 * 1024,
   tailBytes: 4 * 1024,
-  artifactRefs: 100,
+  /** 100 artifacts of the program, and the log. */
+  artifactRefs: 101,
   /** Of the name of an artifact: what file systems allow. */
   artifactNameBytes: 255,
   digest: 128,

@@ -78,8 +78,8 @@ export const artifactsStoredReasons = {
   NoArtifactStore: 'The Runtime has no artifactStore; the artifacts are gone.',
   /** The store did not take them; the Run has nothing there. */
   ArtifactError: 'The store did not take them; nothing of the attempt is stored.',
-  /** Larger than `maxBytesPerRun`, or too many. */
-  LimitExceeded: 'They are larger than maxBytesPerRun or more than 100.',
+  /** Larger than `maxBytesPerRun`, or too many: nothing is stored. Or only the log is: it is cut or left out. */
+  LimitExceeded: 'They are larger than maxBytesPerRun or more than 100; or the log is, and the rest is stored.',
   /** The rest is stored, but not these. */
   EntriesRejected: 'The rest is stored without entries that are no files or have no valid name.',
 } as const;
