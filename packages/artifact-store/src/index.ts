@@ -53,4 +53,5 @@ export {
 } from './collect-artifacts.ts';
 export {ArtifactStoreError, type ArtifactStoreErrorCode} from './errors.ts';
 export {createFilesystemStore, type FilesystemStoreOptions} from './filesystem-store.ts';
-export {createS3Store, type S3Credentials, type S3StoreOptions} from './s3-store.ts';
+export type {S3Credentials, S3StoreOptions} from './s3-connection.ts';
+export {createS3Store} from './s3-store.ts';
