@@ -24,6 +24,10 @@ export class RunRegistry implements CacheHandler<Run> {
   readonly #options: RunRegistryOptions;
   /** By UID of the Run; a Run has one attempt at a time. */
   readonly #entries = new Map<string, Entry>();
+  /** UIDs of the Runs that the watch has and has not taken back yet. */
+  readonly #watched = new Set<string>();
+  /** Of those, the ones whose attempt is over: the watch may lag behind, and still tell of it as if it were not. */
+  readonly #over = new Map<string, number>();
   #refusal: {reason: DisruptionReason; message: string} | undefined;
 
   constructor(options: RunRegistryOptions) {
@@ -49,7 +53,10 @@ export class RunRegistry implements CacheHandler<Run> {
 
   /** The Run is deleted, has ended or is bound elsewhere: the watch does not tell which, and it is all the same here. */
   delete(run: DeepReadonly<Run>): void {
-    this.#entries.get(run.metadata?.uid ?? '')?.attempt.stop({kind: 'abandoned'});
+    const uid = run.metadata?.uid ?? '';
+    this.#watched.delete(uid);
+    this.#over.delete(uid);
+    this.#entries.get(uid)?.attempt.stop({kind: 'abandoned'});
   }
 
   /** Gives back all Runs that have not ended, and those that are still to come. */
@@ -72,10 +79,12 @@ export class RunRegistry implements CacheHandler<Run> {
     const fence = fenceOf(run);
     const uid = run.metadata?.uid ?? '';
     const entry = this.#entries.get(uid);
+    this.#watched.add(uid);
     entry?.attempt.observe(run);
     // A Pod of the same name that is gone had these.
     if (fence === undefined || fence.podUID !== this.#options.podUID) return;
     if (entry?.attempt.fence.attempt === fence.attempt) return;
+    if (fence.attempt <= (this.#over.get(uid) ?? 0)) return;
     const attempt = new Attempt(run, fence, this.#originOf(run, workspaceName(uid, fence.attempt), initial));
     this.#options.logger.debug('run bound', {namespace: attempt.namespace, run: attempt.name, attempt: fence.attempt});
     if (this.#refusal !== undefined) attempt.stop({kind: 'lost', ...this.#refusal});
@@ -87,7 +96,9 @@ export class RunRegistry implements CacheHandler<Run> {
     await predecessor?.finished;
     await this.#options.executor.execute(attempt, this.#options.signal);
     const {uid} = attempt.fence;
-    if (this.#entries.get(uid)?.attempt === attempt) this.#entries.delete(uid);
+    if (this.#entries.get(uid)?.attempt !== attempt) return;
+    this.#entries.delete(uid);
+    if (this.#watched.has(uid)) this.#over.set(uid, attempt.fence.attempt);
   }
 
   #originOf(run: DeepReadonly<Run>, key: string, initial: boolean): AttemptOrigin {
