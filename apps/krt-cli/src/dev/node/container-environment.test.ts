@@ -14,6 +14,7 @@ describe('commandLine', () => {
     base: {PATH: '/usr/bin', HOME: '/workspace/home'},
     envFrom: {FROM: 'config'},
     mappings: [{containerPath: '/workspace', hostPath: '/tmp/w'}],
+    podIP: addresses.podIP,
     valueOf: ({fieldRef}: {fieldRef?: {fieldPath: string}}) => podField(pod, fieldRef?.fieldPath ?? '', addresses),
   };
 
@@ -21,7 +22,13 @@ describe('commandLine', () => {
     const line = commandLine(
       {
         name: 'runtimed',
-        args: ['--root=/workspace', '--bind=$(POD_IP):19092', '--name=$(LATER)', '--keep=$(NOT_SET)'],
+        args: [
+          '--root=/workspace',
+          '--bind=$(POD_IP):19092',
+          '--name=$(LATER)',
+          '--keep=$(NOT_SET)',
+          '--x-bind-address=127.0.0.1:1',
+        ],
         env: [
           {name: 'POD_IP', valueFrom: {fieldRef: {fieldPath: 'status.podIP'}}},
           {name: 'URL', value: 'http://$(POD_IP)/$(LATER)$(FROM)'},
@@ -38,6 +45,7 @@ describe('commandLine', () => {
       '--bind=127.77.0.1:19092',
       '--name=/tmp/w/x',
       '--keep=$(NOT_SET)',
+      '--x-bind-address=127.77.0.1:1',
     ]);
     expect(line.env).toEqual({
       PATH: '/usr/bin',

@@ -1,5 +1,6 @@
 import type {Container, EnvVarSource} from 'kubernetes-types/core/v1.d.ts';
 import {mapPaths, type PathMapping} from './path-mapping.ts';
+import {bindToPod} from './pod-port.ts';
 import {expandVariables} from './variable-expansion.ts';
 
 export interface EnvironmentSources {
@@ -10,6 +11,7 @@ export interface EnvironmentSources {
   /** All entries of an `envFrom` source, with its prefix. */
   envFrom: Readonly<Record<string, string>>;
   mappings: readonly PathMapping[];
+  podIP: string;
 }
 
 export interface CommandLine {
@@ -30,13 +32,12 @@ export function commandLine(
     const text = valueFrom === undefined ? expandVariables(value ?? '', variables) : sources.valueOf(valueFrom);
     if (text !== undefined) variables.set(name, text);
   }
-  const expanded = (texts: readonly string[]): string[] => texts.map((text) => expandVariables(text, variables));
+  const expanded = (texts: readonly string[]): string[] =>
+    texts.map((text) => bindToPod(mapPaths(expandVariables(text, variables), sources.mappings), sources.podIP));
   // `command` replaces the image's entrypoint, which is a path of this machine already.
-  const command = container.command?.length
-    ? expanded(container.command).map((text) => mapPaths(text, sources.mappings))
-    : entrypoint;
+  const command = container.command?.length ? expanded(container.command) : entrypoint;
   const [program = '', ...fixed] = command;
-  const args = expanded(container.args ?? []).map((text) => mapPaths(text, sources.mappings));
+  const args = expanded(container.args ?? []);
   const own = new Set([...(container.env ?? []).map(({name}) => name), ...Object.keys(sources.envFrom)]);
   const env = [...variables].map(([name, value]) => [name, own.has(name) ? mapPaths(value, sources.mappings) : value]);
   return {program, args: [...fixed, ...args], env: Object.fromEntries(env)};

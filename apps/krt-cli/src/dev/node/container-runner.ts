@@ -208,6 +208,7 @@ export class ContainerRunner {
         HOME: podDirectory,
       },
       mappings,
+      podIP: projection.addresses.podIP,
     });
     mkdirSync(join(podDirectory, 'tmp'), {recursive: true});
     this.#target = {

@@ -92,6 +92,7 @@ export class NodeAgent implements Runnable {
       ca: clusterCa,
       clientName: options.apiServerClientName ?? 'kube-apiserver-kubelet-client',
       findLog: (query) => this.#findLog(query),
+      podAddress: (namespace, pod) => this.worker(namespace, pod)?.podIP,
       now: () => clock.now(),
     });
   }

@@ -72,6 +72,11 @@ export class PodWorker {
     await this.done;
   }
 
+  /** Its address, as long as it has one. */
+  get podIP(): string | undefined {
+    return this.#address?.ip;
+  }
+
   container(name: string): ContainerRunner | undefined {
     return this.#runners.find((runner) => runner.name === name);
   }
