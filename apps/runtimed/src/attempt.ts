@@ -40,6 +40,7 @@ export class Attempt {
   readonly executionId: string;
   readonly #stopping = new AbortController();
   readonly #abandoned = new AbortController();
+  #begun: boolean;
   #run: DeepReadonly<Run>;
   #stopReason: StopReason | undefined;
 
@@ -50,6 +51,7 @@ export class Attempt {
     this.name = run.metadata?.name ?? '';
     this.key = workspaceName(fence.uid, fence.attempt);
     this.executionId = executionId(fence.uid, fence.attempt);
+    this.#begun = origin === 'begun';
     this.#run = run;
     this.observe(run);
   }
@@ -57,6 +59,16 @@ export class Attempt {
   /** The newest state that is known of the Run. */
   get run(): DeepReadonly<Run> {
     return this.#run;
+  }
+
+  /** Whether it has a slot, and so may have something that is worth waiting for. */
+  get hasBegun(): boolean {
+    return this.#begun;
+  }
+
+  /** It has its slot. */
+  begin(): void {
+    this.#begun = true;
   }
 
   /** Aborted as soon as the attempt must end. */

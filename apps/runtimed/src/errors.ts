@@ -2,6 +2,8 @@
 export type RuntimedErrorCode =
   /** A flag or an environment variable is missing or malformed. */
   | 'OPTION_INVALID'
+  /** An address cannot be listened on. */
+  | 'LISTEN_FAILED'
   /** A path of a source leads out of the workspace or cannot be a path. */
   | 'PATH_INVALID'
   /** A source cannot be put into the workspace as it is written. */

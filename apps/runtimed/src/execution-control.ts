@@ -114,14 +114,16 @@ export class ExecutionControl {
    * Cancels an execution and waits for its end.
    *
    * @param limitMs how long that may take; a server's own grace is at most 10 s
+   * @param signal ends the waiting
    * @returns how it ended, `lost` when the server does not know it; `undefined` when no end is confirmed in time
    */
-  async stop(execution: Execution, limitMs: number): Promise<ExecutionEnd | undefined> {
+  async stop(execution: Execution, limitMs: number, signal?: AbortSignal): Promise<ExecutionEnd | undefined> {
     const {clock} = this.#options;
     const limit = new AbortController();
     const timer = clock.setTimeout(() => limit.abort(), limitMs);
+    const waiting = signal === undefined ? limit.signal : AbortSignal.any([limit.signal, signal]);
     try {
-      const known = await this.#untilAnswered(limit.signal, async (runtime) => {
+      const known = await this.#untilAnswered(waiting, async (runtime) => {
         if (execution.hasEnded) return true;
         try {
           await runtime.client.cancel(execution.id);
@@ -136,7 +138,7 @@ export class ExecutionControl {
         const message = 'the Runtime server does not know the execution';
         return {...execution.totals, kind: 'lost', message, time: clock.now()};
       }
-      await Promise.race([execution.ended, aborted(limit.signal)]);
+      await Promise.race([execution.ended, aborted(waiting)]);
       return execution.hasEnded ? await execution.ended : undefined;
     } finally {
       timer.cancel();

@@ -80,6 +80,8 @@ export class PodWorld implements AsyncDisposable {
     const pod = await client.kind(kinds.Pod).create({
       metadata: {name: 'bash-0', namespace, labels: {[RUNTIME_LABEL]: 'bash'}},
       spec: {
+        // A Pod of a node is not gone at once when it is deleted.
+        nodeName: 'nowhere',
         serviceAccountName: 'runtimed',
         automountServiceAccountToken: false,
         readinessGates: [{conditionType: 'kruntimes.io/RuntimedReady'}],
@@ -134,6 +136,7 @@ export class PodWorld implements AsyncDisposable {
         runningStatusDelayMs: 60_000,
         leaseRenewSeconds: 10,
         unreachableSeconds: 300,
+        drainBindAddress: '127.0.0.1:0',
         ...flags,
       },
       pod: this.pod,

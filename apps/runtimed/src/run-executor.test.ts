@@ -253,6 +253,23 @@ describe('RunExecutor', () => {
     server.end(uid, {endReason: EndReason.CANCELLED, state: ExecutionState.FAILED});
   });
 
+  test('gives nothing back whose end is not confirmed, and leaves it to others when it must end itself', async () => {
+    const {server, stored, executor, attemptOf, begun} = await setUp();
+    server.cancelEnds = false;
+    const attempt = attemptOf();
+    const end = new AbortController();
+    const executed = executor.execute(attempt, end.signal);
+    await begun();
+    attempt.stop({kind: 'lost', reason: 'PodTerminating', message: 'the Pod is terminating'});
+    await clock.advance(200_000);
+    expect(stored.written).not.toContain('Pending');
+    end.abort();
+    await executed;
+    expect(stored.written).not.toContain('Pending');
+    expect(readdirSync(path)).toEqual([`${uid}-1`]);
+    server.end(uid, {endReason: EndReason.CANCELLED, state: ExecutionState.FAILED});
+  });
+
   test('does not wait for ever for a log that nobody reads', async () => {
     class StuckWriter extends MemoryLineWriter {
       override write(): Promise<void> {

@@ -44,8 +44,8 @@ export interface RunExecutorOptions {
   tracer: Tracer;
 }
 
-/** How long an end that the Runtime server does not confirm is waited for: `lost` must fit into the end of a Pod. */
-const stopLimitMs = {final: 30_000, lost: 15_000};
+/** How long an end that the Runtime server does not confirm is waited for when no other attempt follows. */
+const finalStopLimitMs = 30_000;
 /** How long the terminal write waits for a log that nobody reads. */
 const logLimitMs = 5_000;
 
@@ -58,6 +58,8 @@ interface Work {
   readonly execution: Execution;
   readonly span: Span;
   readonly logger: Logger;
+  /** Aborted when this process must end. */
+  readonly signal: AbortSignal;
   workspace: Workspace | undefined;
   /** Whether the Runtime server may know the execution. */
   sent: boolean;
@@ -82,12 +84,13 @@ export class RunExecutor {
    */
   async execute(attempt: Attempt, signal: AbortSignal): Promise<void> {
     const {metrics} = this.#options;
-    const work = this.#begin(attempt);
+    const work = this.#begin(attempt, signal);
     metrics.attempts.inc();
     let reservation: Reservation | undefined;
     try {
       const adoption = await this.#adopt(work);
       reservation = await this.#step(work, 'wait', () => this.#reserve(work));
+      if (reservation !== undefined) attempt.begin();
       const end = await this.#runToEnd(work, adoption);
       const result = await this.#step(work, 'report', () => this.#report(work, end, signal));
       await this.#step(work, 'clean', () => this.#clean(work, signal));
@@ -101,7 +104,7 @@ export class RunExecutor {
     }
   }
 
-  #begin(attempt: Attempt): Work {
+  #begin(attempt: Attempt, signal: AbortSignal): Work {
     const {connection, log, logger, tracer} = this.#options;
     const {namespace, name, fence, executionId} = attempt;
     const header = {run: {namespace, name, uid: fence.uid}, attempt: fence.attempt};
@@ -116,6 +119,7 @@ export class RunExecutor {
       execution: new Execution(executionId, header, log, (id, sequence) => connection.acknowledge(id, sequence)),
       span: tracer.startSpan('run', {attributes}),
       logger: logger.child({namespace, run: name, attempt: fence.attempt}),
+      signal,
       workspace: undefined,
       sent: attempt.origin !== 'bound',
       startedAt: undefined,
@@ -163,7 +167,7 @@ export class RunExecutor {
       return await this.#collect(work, ended);
     } catch (error) {
       work.logger.error('attempt failed unexpectedly', {error});
-      if (work.sent) await this.#options.control.stop(execution, this.#stopLimitMs(attempt));
+      if (work.sent) await this.#options.control.stop(execution, this.#stopLimitMs(attempt), work.signal);
       return {outcome: {kind: 'failed', reason: 'RuntimeError', message: describeError(error)}};
     }
   }
@@ -196,7 +200,7 @@ export class RunExecutor {
       if (isRuntimedError(error, 'WORKSPACE_EXISTS')) {
         // Somebody began this attempt after all. Another one must not be begun while its program runs.
         work.sent = true;
-        await this.#options.control.stop(work.execution, this.#stopLimitMs(attempt));
+        await this.#options.control.stop(work.execution, this.#stopLimitMs(attempt), work.signal);
         return {kind: 'lost', reason: 'ExecutionLost', message};
       }
       const reason = isRuntimedError(error) ? 'SourceError' : 'WorkspaceError';
@@ -219,7 +223,7 @@ export class RunExecutor {
     try {
       await Promise.race([execution.ended, aborted(attempt.stopping)]);
       if (execution.hasEnded) return await execution.ended;
-      const end = await this.#options.control.stop(execution, this.#stopLimitMs(attempt));
+      const end = await this.#options.control.stop(execution, this.#stopLimitMs(attempt), work.signal);
       // The server has never known it.
       if (end?.kind === 'lost' && !execution.accepted) work.sent = false;
       return end;
@@ -228,12 +232,14 @@ export class RunExecutor {
     }
   }
 
-  /** How long the end of a program is waited for. When another attempt follows, until nothing can run any more. */
+  /**
+   * How long the end of a program is waited for. When another attempt follows, until nothing can run any more; a process
+   * that must end before that writes nothing, and leaves the Run to whoever sees that its Pod is gone.
+   */
   #stopLimitMs({run, stopReason}: Attempt): number {
-    if (stopReason === undefined || stopReason.kind === 'abandoned') return stopLimitMs.final;
-    if (stopReason.kind === 'lost') return stopLimitMs.lost;
+    if (stopReason === undefined || stopReason.kind === 'abandoned') return finalStopLimitMs;
     const follows = decideRetry(run, attemptOutcome(stopReason, undefined), () => 0).retry;
-    return follows ? this.#options.lostAfterMs : stopLimitMs.final;
+    return follows ? this.#options.lostAfterMs : finalStopLimitMs;
   }
 
   #startDeadline({attempt, startedAt}: Work): Timer | undefined {
@@ -285,6 +291,7 @@ export class RunExecutor {
 
   /** Writes the end of the attempt: the one terminal write, or the way back to Pending. */
   async #report(work: Work, end: AttemptEnd, signal: AbortSignal): Promise<AttemptResult> {
+    signal.throwIfAborted();
     const {writer, clock, random} = this.#options;
     const {attempt} = work;
     // Two writes at once would only be in each other's way.

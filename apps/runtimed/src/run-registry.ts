@@ -28,7 +28,7 @@ export class RunRegistry implements CacheHandler<Run> {
   readonly #watched = new Set<string>();
   /** Of those, the ones whose attempt is over: the watch may lag behind, and still tell of it as if it were not. */
   readonly #over = new Map<string, number>();
-  #refusal: {reason: DisruptionReason; message: string} | undefined;
+  #refusal: {reason: DisruptionReason; message: string; evenIfBegun: boolean} | undefined;
 
   constructor(options: RunRegistryOptions) {
     this.#options = options;
@@ -59,10 +59,16 @@ export class RunRegistry implements CacheHandler<Run> {
     this.#entries.get(uid)?.attempt.stop({kind: 'abandoned'});
   }
 
+  /** Gives back the Runs that are not begun, and those that are still to come. */
+  refuseNew(reason: DisruptionReason, message: string): void {
+    this.#refusal ??= {reason, message, evenIfBegun: false};
+    for (const {attempt} of this.#entries.values()) this.#refuse(attempt);
+  }
+
   /** Gives back all Runs that have not ended, and those that are still to come. */
   refuse(reason: DisruptionReason, message: string): void {
-    this.#refusal = {reason, message};
-    this.endAll(reason, message);
+    this.#refusal = {reason, message, evenIfBegun: true};
+    for (const {attempt} of this.#entries.values()) this.#refuse(attempt);
   }
 
   /** Ends all attempts, as lost for `reason`. */
@@ -87,8 +93,14 @@ export class RunRegistry implements CacheHandler<Run> {
     if (fence.attempt <= (this.#over.get(uid) ?? 0)) return;
     const attempt = new Attempt(run, fence, this.#originOf(run, workspaceName(uid, fence.attempt), initial));
     this.#options.logger.debug('run bound', {namespace: attempt.namespace, run: attempt.name, attempt: fence.attempt});
-    if (this.#refusal !== undefined) attempt.stop({kind: 'lost', ...this.#refusal});
+    this.#refuse(attempt);
     this.#entries.set(uid, {attempt, finished: this.#execute(attempt, entry)});
+  }
+
+  #refuse(attempt: Attempt): void {
+    if (this.#refusal === undefined) return;
+    const {reason, message, evenIfBegun} = this.#refusal;
+    if (evenIfBegun || !attempt.hasBegun) attempt.stop({kind: 'lost', reason, message});
   }
 
   /** Executes an attempt when its predecessor, bound to this Pod too, has left nothing behind. */

@@ -1,3 +1,4 @@
+import {parseBindAddress} from '@kruntimes/reconciler-kit';
 import {type Endpoint, parseEndpoint} from '@kruntimes/runtime-protocol';
 import {type Command, InvalidArgumentError} from 'commander';
 import {describeError} from './errors.ts';
@@ -12,6 +13,7 @@ export interface RuntimedOptions {
   runningStatusDelayMs: number;
   leaseRenewSeconds: number;
   unreachableSeconds: number;
+  drainBindAddress: string;
 }
 
 /** Adds the flags to a command. */
@@ -32,12 +34,27 @@ export function addRuntimedOptions(command: Command): void {
       'when an observer takes the Runs away from a Pod whose Lease is not renewed; this Pod ends them 60 s before',
       integer(61),
       300,
+    )
+    .option(
+      '--drain-bind-address <address>',
+      'where to serve /drain to the preStop hook of the container runtime; 0 turns it off',
+      bindAddress,
+      '0',
     );
 }
 
 /** How long a Pod may go on without renewing its Lease, so that its Runs are over when they are taken from it. */
 export function leaseExpiryMs(unreachableSeconds: number): number {
   return (unreachableSeconds - 60) * 1000;
+}
+
+function bindAddress(text: string): string {
+  try {
+    parseBindAddress(text);
+  } catch (error) {
+    throw new InvalidArgumentError(describeError(error));
+  }
+  return text;
 }
 
 function collectEndpoint(text: string, previous: Endpoint[] | undefined): Endpoint[] {

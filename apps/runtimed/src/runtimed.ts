@@ -1,7 +1,18 @@
 import {join} from 'node:path';
 import {runKind, terminalPhases} from '@kruntimes/api-types';
-import {Cache, type Client, type Clock, kinds, type Logger, type Metrics} from '@kruntimes/reconciler-kit';
+import {
+  Cache,
+  type Client,
+  type Clock,
+  type DeepReadonly,
+  kinds,
+  type Logger,
+  type Metrics,
+} from '@kruntimes/reconciler-kit';
 import type {Tracer} from '@opentelemetry/api';
+import type {Pod} from 'kubernetes-types/core/v1.d.ts';
+import {Drain} from './drain.ts';
+import {DrainServer} from './drain-server.ts';
 import {aborted, ExecutionControl} from './execution-control.ts';
 import {LeaseRecord} from './lease-record.ts';
 import {LeaseRenewal} from './lease-renewal.ts';
@@ -32,8 +43,8 @@ export interface RuntimedContext {
   logFd?: number;
 }
 
-/** How long a stop may take: within the grace of a Pod, 30 s unless its template says otherwise, with some to spare. */
-const drainLimitMs = 25_000;
+/** How long a stop may take that no drain came before: within the grace of a Pod, 30 s as a rule, with some to spare. */
+const stopLimitMs = 25_000;
 /** A restart that is over sooner does not show in the Pod condition. */
 const startingMs = 3_000;
 const leaseRecordName = '.lease-renewed';
@@ -46,6 +57,7 @@ export class Runtimed {
   readonly #context: RuntimedContext;
   #state: ReadinessState = {ready: false, reason: 'Starting', message: 'the Runs of this Pod are not known yet'};
   #connection: RuntimeConnection | undefined;
+  #drainServer: DrainServer | undefined;
 
   constructor(context: RuntimedContext) {
     this.#context = context;
@@ -56,6 +68,11 @@ export class Runtimed {
     const connection = this.#connection;
     if (!this.#state.ready || connection === undefined || connection.runtime !== undefined) return this.#state;
     return {ready: false, reason: 'RuntimeUnavailable', message: connection.problem};
+  }
+
+  /** The port of `/drain`; `undefined` while nothing listens. */
+  get drainPort(): number | undefined {
+    return this.#drainServer?.port;
   }
 
   /** Runs until the signal is aborted and all Runs are finished or given back. */
@@ -79,6 +96,7 @@ export class Runtimed {
 
     using workspaces = await WorkspaceRoot.open(options.workspaceRoot, clock);
     const begun = new Set(await workspaces.names());
+    const runsKnown = Promise.withResolvers<void>();
 
     const connection = new RuntimeConnection({...parts, endpoints: options.runtimeEndpoint, lostAfterMs});
     const control = new ExecutionControl({...parts, connection, lostAfterMs});
@@ -131,9 +149,37 @@ export class Runtimed {
       record: new LeaseRecord(join(workspaces.path, leaseRecordName)),
     });
 
+    const drain = new Drain({
+      ...parts,
+      pods: client.kind(kinds.Pod),
+      pod,
+      runs: registryOfRuns,
+      runsKnown: runsKnown.promise,
+      onBegun: () => {
+        this.#state = {ready: false, reason: 'PodTerminating', message: 'the Pod is terminating'};
+        readiness.check();
+      },
+    });
+    await using drainServer = await DrainServer.start({
+      bindAddress: options.drainBindAddress,
+      requested: (asking) => drain.requested(asking),
+      logger,
+    });
+    this.#drainServer = drainServer;
+    const observePod = (object: DeepReadonly<Pod>): void => {
+      drain.observe(object);
+      readiness.observe(object);
+    };
+
     this.#connection = connection;
     connection.onChange(() => readiness.check());
-    pods.subscribe({add: (object) => readiness.observe(object), update: (_, object) => readiness.observe(object)});
+    pods.subscribe({
+      add: observePod,
+      update: (_, object) => observePod(object),
+      delete: ({metadata}) => {
+        if (metadata?.uid === pod.uid) drain.podGone();
+      },
+    });
     runs.subscribe(registryOfRuns);
     const working = [lease.run(() => readiness.check(), end.signal), pods.start(end.signal), runs.start(end.signal)];
     const failed = Promise.all(working);
@@ -141,12 +187,13 @@ export class Runtimed {
 
     const serve = async (): Promise<void> => {
       await runs.synced(signal);
+      runsKnown.resolve();
       // Not sooner: a server sends what happened in the absence of its daemon once, to those who listen then.
       working.push(connection.run(end.signal));
       const isActive = (key: string): boolean => registryOfRuns.has(key);
       const orphans = {workspaces: begun, isActive, connection, control, cleaner, slots, logger};
       working.push(sweepOrphans(orphans, end.signal));
-      this.#state = {ready: true, reason: 'Serving', message: ''};
+      if (!drain.begun) this.#state = {ready: true, reason: 'Serving', message: ''};
       readiness.check();
       await aborted(signal);
     };
@@ -155,16 +202,17 @@ export class Runtimed {
     } catch (error) {
       if (!signal.aborted) throw error;
     } finally {
-      await this.#drain(registryOfRuns, readiness);
+      await this.#stop(registryOfRuns, readiness);
       end.abort();
+      drain.close();
       started.cancel();
       readiness.close();
       await Promise.allSettled(working);
     }
   }
 
-  /** Gives back what has not ended: nothing may be left Running by a Pod that goes away. */
-  async #drain(runs: RunRegistry, readiness: Readiness): Promise<void> {
+  /** Gives back what has not ended: nothing may be left Running by a Pod that goes away. After a drain there is nothing left. */
+  async #stop(runs: RunRegistry, readiness: Readiness): Promise<void> {
     const {clock, logger} = this.#context;
     const message = 'the Pod is stopping';
     this.#state = {ready: false, reason: 'PodTerminating', message};
@@ -172,7 +220,7 @@ export class Runtimed {
     logger.info('stopping', {attempts: runs.size});
     runs.refuse('PodTerminating', message);
     const limit = new AbortController();
-    const timer = clock.setTimeout(() => limit.abort(), drainLimitMs);
+    const timer = clock.setTimeout(() => limit.abort(), stopLimitMs);
     await Promise.race([Promise.all([runs.finished(), readiness.written()]), aborted(limit.signal)]);
     timer.cancel();
     if (runs.size > 0) logger.error('attempts not ended in time', {attempts: runs.size});

@@ -336,7 +336,7 @@ describe('NodeAgent', () => {
   });
 
   test('a hook that fails is told in an event; one that never answers is cut off by the grace period', async () => {
-    const server = `
+    const listening = `
       require('node:http').createServer((request, answer) => { if (request.url === '/no') { answer.statusCode = 409; answer.end(); } })
         .listen(8000, process.env.IP, () => console.log('up'));
       process.on('SIGTERM', () => { console.log('term'); process.exit(0); });`;
@@ -347,7 +347,7 @@ describe('NodeAgent', () => {
           {
             name: 'main',
             image: 'node',
-            args: [server],
+            args: [listening],
             env: [{name: 'IP', valueFrom: {fieldRef: {fieldPath: 'status.podIP'}}}],
             lifecycle: {preStop: {httpGet: {path, port: 8000}}},
           },
@@ -386,6 +386,7 @@ describe('NodeAgent', () => {
     await worker.container('main')!.ended();
     await pods.delete({name, namespace}, {gracePeriodSeconds: 1});
     await worker.done;
+    expect(existsSync(worker.directory)).toBe(false);
   });
 
   test('a Pod whose object is gone at once leaves no process', async () => {
