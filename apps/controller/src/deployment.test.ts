@@ -56,6 +56,12 @@ describe('deploymentOf', () => {
     expect(podOf(runtime({}, {daemonImage: 'mine:2'})).initContainers?.[0]?.image).toBe('mine:2');
   });
 
+  test('tells the Runtime server how much output is kept', () => {
+    const pod = podOf(runtime({}, {output: {maxBytes: 1000}}));
+    expect(pod.containers[0]?.env).toContainEqual({name: 'KRUNTIME_MAX_OUTPUT_BYTES', value: '1000'});
+    expect(podOf(runtime()).containers[0]?.env?.map(({name}) => name)).not.toContain('KRUNTIME_MAX_OUTPUT_BYTES');
+  });
+
   test('assumes port 19091 where the template names none', () => {
     const pod = podOf(runtime({containers: [{name: 'runtime', image: 'img'}]}));
     expect(pod.initContainers?.[0]?.args).toContain('--runtime-endpoint=127.0.0.1:19091');

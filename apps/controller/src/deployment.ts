@@ -26,7 +26,12 @@ import type {Deployment} from 'kubernetes-types/apps/v1.d.ts';
 import type {Container, EnvVar, PodSpec, PodTemplateSpec, Volume, VolumeMount} from 'kubernetes-types/core/v1.d.ts';
 import type {OwnerReference} from 'kubernetes-types/meta/v1.d.ts';
 import {type Identity, identityOf, runtimedSecurity, runtimeSecurity} from './container-security.ts';
-import {SERVICE_ACCOUNT_DIRECTORY_VARIABLE, SOCKET_VARIABLE, WORKSPACE_ROOT_VARIABLE} from './injected-env.ts';
+import {
+  MAX_OUTPUT_BYTES_VARIABLE,
+  SERVICE_ACCOUNT_DIRECTORY_VARIABLE,
+  SOCKET_VARIABLE,
+  WORKSPACE_ROOT_VARIABLE,
+} from './injected-env.ts';
 
 export interface DeploymentOptions {
   /** Image of runtimed where the Runtime names none. */
@@ -94,19 +99,26 @@ function podTemplateOf(runtime: DeepReadonly<Runtime>, options: DeploymentOption
       readinessGates: [...(spec.readinessGates ?? []), {conditionType: RUNTIMED_READY_CONDITION}],
       initContainers: [runtimedContainer(runtime, server, identity, options), ...(spec.initContainers ?? [])],
       containers: spec.containers.map((container) =>
-        container === server ? runtimeContainer(spec, container, identity) : container,
+        container === server ? runtimeContainer(runtime, spec, container, identity) : container,
       ),
       volumes: [...(spec.volumes ?? []), ...ownVolumes(runtime)],
     },
   };
 }
 
-function runtimeContainer(spec: PodSpec, container: Container, identity: Identity): Container {
+function runtimeContainer(
+  runtime: DeepReadonly<Runtime>,
+  spec: PodSpec,
+  container: Container,
+  identity: Identity,
+): Container {
+  const {maxBytes} = runtime.spec.output ?? {};
   return {
     ...container,
     env: [
       {name: SOCKET_VARIABLE, value: RUNTIME_SOCKET},
       {name: WORKSPACE_ROOT_VARIABLE, value: WORKSPACE_ROOT},
+      ...(maxBytes === undefined ? [] : [{name: MAX_OUTPUT_BYTES_VARIABLE, value: String(maxBytes)}]),
       ...(container.env ?? []),
     ],
     volumeMounts: [...(container.volumeMounts ?? []), ...sharedMounts],

@@ -42,8 +42,9 @@ export const limits = {
   podName: 253,
   uid: 64,
   signal: 32,
-  outputs: 256,
+  outputs: 64,
   outputName: 128,
+  outputValueBytes: 8 * 1024,
   outputsBytes: 64 * 1024,
   tailBytes: 4 * 1024,
   /** 100 artifacts of the program, and the log. */

@@ -3,6 +3,9 @@ import * as fc from 'fast-check';
 import {limits} from './limits.ts';
 import {describeOutputsProblem} from './outputs.ts';
 
+/** Eight outputs of one value, with names of one byte. */
+const eight = (value: string) => Object.fromEntries([...'abcdefgh'].map((name) => [name, value]));
+
 describe('describeOutputsProblem', () => {
   test.each<[object, string | undefined]>([
     [{}, undefined],
@@ -12,10 +15,13 @@ describe('describeOutputsProblem', () => {
     [{'a b': ''}, 'output name "a b" is not valid'],
     [{['a'.repeat(129)]: ''}, `output name "${'a'.repeat(128)}" is not valid`],
     [{a: '\uD83D'}, 'output a is not valid Unicode'],
-    [{a: 'x'.repeat(65_535)}, undefined],
-    [{a: 'x'.repeat(65_536)}, 'outputs are larger than 65536 bytes'],
-    [{a: '€'.repeat(30_000)}, 'outputs are larger than 65536 bytes'],
-    [Object.fromEntries(Array.from({length: 257}, (_, n) => [`a${n}`, ''])), 'more than 256 outputs'],
+    [{a: 'x'.repeat(8192)}, undefined],
+    [{a: 'x'.repeat(8193)}, 'output a is larger than 8192 bytes'],
+    [{a: '€'.repeat(2731)}, 'output a is larger than 8192 bytes'],
+    [eight('x'.repeat(8191)), undefined],
+    [eight('x'.repeat(8192)), 'outputs are larger than 65536 bytes'],
+    [Object.fromEntries(Array.from({length: 64}, (_, n) => [`a${n}`, ''])), undefined],
+    [Object.fromEntries(Array.from({length: 65}, (_, n) => [`a${n}`, ''])), 'more than 64 outputs'],
   ])('%#', (outputs, problem) => {
     expect(describeOutputsProblem({...outputs})).toBe(problem);
   });

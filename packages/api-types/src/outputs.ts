@@ -4,8 +4,8 @@ import {limits} from './limits.ts';
 const outputName = /^[A-Za-z_][A-Za-z0-9_.-]*$/;
 
 /**
- * Why a Run's outputs can't stand in its status; undefined if they can. At most 256 entries and 64 KiB of UTF-8 in all, names of letters,
- * digits, `_`, `.` and `-` that do not begin with a digit, and values without lone surrogates.
+ * Why a Run's outputs can't stand in its status; undefined if they can. At most 64 entries, 8 KiB of UTF-8 per value and 64 KiB in all, names
+ * of letters, digits, `_`, `.` and `-` that do not begin with a digit, and values without lone surrogates.
  */
 export function describeOutputsProblem(outputs: Readonly<Record<string, string>>): string | undefined {
   const entries = Object.entries(outputs);
@@ -20,7 +20,11 @@ export function describeOutputsProblem(outputs: Readonly<Record<string, string>>
     if (!value.isWellFormed()) {
       return `output ${name} is not valid Unicode`;
     }
-    size += name.length + Buffer.byteLength(value, 'utf8');
+    const valueBytes = Buffer.byteLength(value, 'utf8');
+    if (valueBytes > limits.outputValueBytes) {
+      return `output ${name} is larger than ${limits.outputValueBytes} bytes`;
+    }
+    size += name.length + valueBytes;
     if (size > limits.outputsBytes) {
       return `outputs are larger than ${limits.outputsBytes} bytes`;
     }

@@ -238,7 +238,7 @@ describe('a Run that does not succeed', () => {
     const status = endAttemptStatus(run(bound), fence, end, half);
     expect(status).toMatchObject({
       phase: 'Succeeded',
-      message: 'the outputs are left out: outputs are larger than 65536 bytes',
+      message: 'the outputs are left out: output big is larger than 8192 bytes',
     });
     expect(status.outputs).toBeUndefined();
   });

@@ -84,7 +84,9 @@ export const runStatusSchema = object(
     exitCode: optional(exitCode()),
     signal: optional(string(limits.signal, {description: 'Name of the signal that ended the program.'})),
     outputs: optional(
-      mapOf(string(limits.outputsBytes), limits.outputs, {description: 'The KEY=VALUE lines of $KRUNTIME_OUTPUTS.'}),
+      mapOf(string(limits.outputValueBytes), limits.outputs, {
+        description: 'What the program wrote to $KRUNTIME_OUTPUTS; 64 KiB in all.',
+      }),
     ),
     artifactRefs: optional(mapList(artifactRefSchema, ['name'], limits.artifactRefs)),
     artifactStore: optional(artifactStoreSchema),

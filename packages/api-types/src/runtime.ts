@@ -44,7 +44,10 @@ const runtimeSpecSchema = object({
   output: optional(
     object({
       maxBytes: optional(
-        integer(0, limits.safeInteger, {description: 'Bytes of each output stream that are kept per attempt.'}),
+        integer(0, limits.safeInteger, {
+          description:
+            'Bytes of output, both streams together, up to which the log of an attempt is complete; 0 is no limit, 64 MiB if absent.',
+        }),
       ),
     }),
   ),

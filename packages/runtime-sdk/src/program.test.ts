@@ -149,6 +149,11 @@ describe('a Runtime server as a program', () => {
     expect(stderr).toContain('Try fixture-runtime --help.');
   });
 
+  test('takes the limit of output from the environment, where no flag says otherwise', async () => {
+    const {code, stderr} = await start([], {KRUNTIME_MAX_OUTPUT_BYTES: 'much'}).end();
+    expect({code, stderr}).toEqual({code: 2, stderr: expect.stringContaining('KRUNTIME_MAX_OUTPUT_BYTES')});
+  });
+
   test('logs JSON lines on standard error, and nothing on standard output', async () => {
     const {child, end} = await serve();
     child.kill('SIGTERM');

@@ -73,11 +73,11 @@ function parseFlags(runtime: RuntimeDefinition, argv: readonly string[]): Flags 
     )
     .option('--workspace-root <path>', 'directory of the Runs', env['KRUNTIME_WORKSPACE_ROOT'] ?? '/workspace')
     .option('--grace-seconds <n>', 'between SIGTERM and SIGKILL, at most 10', integer, 10)
-    .option(
-      '--max-output-bytes <n>',
-      'most output of one execution in events; 0 for no limit',
-      integer,
-      64 * 1024 * 1024,
+    .addOption(
+      new Option('--max-output-bytes <n>', 'most output of one execution in events; 0 for no limit')
+        .env('KRUNTIME_MAX_OUTPUT_BYTES')
+        .argParser(integer)
+        .default(64 * 1024 * 1024),
     )
     .option('--max-executions <n>', 'most executions kept, running and finished', integer, 512)
     .option(
@@ -94,6 +94,7 @@ function parseFlags(runtime: RuntimeDefinition, argv: readonly string[]): Flags 
 Environment:
   KRUNTIME_SOCKET          path of the Unix socket to listen on (default ${DEFAULT_SOCKET_PATH})
   KRUNTIME_WORKSPACE_ROOT  default of --workspace-root
+  KRUNTIME_MAX_OUTPUT_BYTES  default of --max-output-bytes
 
 Example:
   $ ${runtime.name} --listen unix:///tmp/runtime.sock --workspace-root /tmp/workspace`,
