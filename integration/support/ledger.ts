@@ -1,4 +1,4 @@
-import {existsSync, readFileSync, rmSync, watch} from 'node:fs';
+import {existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, watch} from 'node:fs';
 import {join} from 'node:path';
 
 /** What one attempt of one Run left in the ledger. Every entry is one start. */
@@ -8,40 +8,97 @@ export interface LedgerEntry {
   ends: number;
 }
 
+/** One execution of a program. Times are seconds of the machine's monotonic clock. */
+export interface LedgerExecution {
+  uid: string;
+  attempt: number;
+  startSeconds: number;
+  /** Missing when the program was ended before its last line. */
+  endSeconds?: number;
+}
+
 /**
- * A file to which every program writes a line when it starts and one when it ends: what really ran, whatever any status
- * says. An attempt that starts twice appears twice.
+ * A file to which every program appends a line when it starts and one when it ends: what really ran, whatever any status
+ * says. An attempt that starts twice appears twice. While it runs, a program and whatever it starts hold a lock of their
+ * Run, which the kernel releases with the last of them: one that finds it taken runs side by side with another.
  */
 export class Ledger {
   readonly #directory: string;
   readonly #path: string;
+  readonly #locks: string;
 
   constructor(directory: string) {
     this.#directory = directory;
     this.#path = join(directory, 'ledger');
+    this.#locks = join(directory, 'ledger-locks');
+    mkdirSync(this.#locks, {recursive: true});
   }
 
   static readonly order = (a: LedgerEntry, b: LedgerEntry): number =>
     (a.uid ?? '').localeCompare(b.uid ?? '') || a.attempt - b.attempt;
 
-  /** A script that does `body` between its two lines. Lines this short are appended whole. */
-  script(body: string): string {
-    const line = (word: string): string => `echo "${word} $KRUNTIME_RUN_UID $KRUNTIME_RUN_ATTEMPT" >> '${this.#path}'`;
-    return `${line('start')}\n${body}\n${line('end')}\n`;
+  /** A script that does `body` between its two lines, and then `last`. Lines this short are appended whole. */
+  script(body: string, last = ''): string {
+    const append = (line: string): string => `echo "${line}" >> '${this.#path}'`;
+    const line = (word: string): string =>
+      `read -r ledger_now _ < /proc/uptime; ${append(`${word} $KRUNTIME_RUN_UID $KRUNTIME_RUN_ATTEMPT $ledger_now`)}`;
+    return [
+      `exec {ledger_lock}>> "${this.#locks}/$KRUNTIME_RUN_UID"`,
+      `flock --nonblock "$ledger_lock" || ${append('overlap $KRUNTIME_RUN_UID $KRUNTIME_RUN_ATTEMPT')}`,
+      line('start'),
+      body,
+      line('end'),
+      last,
+      '',
+    ].join('\n');
   }
 
   /** By UID and attempt. */
   read(): LedgerEntry[] {
-    const entries: LedgerEntry[] = [];
-    for (const [word, uid, number] of this.#lines()) {
-      const attempt = Number(number);
-      if (word === 'start') entries.push({uid, attempt, ends: 0});
-      else {
-        const entry = entries.find((candidate) => candidate.uid === uid && candidate.attempt === attempt);
-        if (entry) entry.ends++;
+    const entries = this.executions().map(({uid, attempt, endSeconds}) => ({
+      uid,
+      attempt,
+      ends: endSeconds === undefined ? 0 : 1,
+    }));
+    return entries.toSorted(Ledger.order);
+  }
+
+  /** In the order of their starts. @throws when an end has no start: that is no ledger. */
+  executions(): LedgerExecution[] {
+    const executions: LedgerExecution[] = [];
+    const open = new Map<string, LedgerExecution[]>();
+    for (const [word, uid = '', attempt, seconds] of this.#lines()) {
+      const key = `${uid} ${attempt}`;
+      const started = open.get(key) ?? [];
+      if (word === 'start') {
+        const execution = {uid, attempt: Number(attempt), startSeconds: Number(seconds)};
+        executions.push(execution);
+        open.set(key, [...started, execution]);
+      } else if (word === 'end') {
+        const ended = started.shift();
+        if (ended === undefined) throw new Error(`the ledger has an end without a start: ${key}`);
+        ended.endSeconds = Number(seconds);
       }
     }
-    return entries.toSorted(Ledger.order);
+    return executions;
+  }
+
+  /** The Runs and attempts of programs that were started while another program of the same Run was running. */
+  overlaps(): {uid: string; attempt: number}[] {
+    const lines = this.#lines().filter(([word]) => word === 'overlap');
+    return lines.map(([, uid = '', attempt]) => ({uid, attempt: Number(attempt)}));
+  }
+
+  /** UIDs of the Runs of which a process runs at this moment, whatever has become of its program's first process. */
+  running(): string[] {
+    // Each line ends with: device and inode, start, end.
+    const held = new Set(
+      readFileSync('/proc/locks', 'utf8')
+        .split('\n')
+        .filter((line) => line.includes('FLOCK'))
+        .map((line) => Number(/:(\d+) \d+ \S+$/.exec(line)?.[1])),
+    );
+    return readdirSync(this.#locks).filter((uid) => held.has(statSync(join(this.#locks, uid)).ino));
   }
 
   /** Resolves when at least so many programs have started. */
@@ -59,8 +116,17 @@ export class Ledger {
     }
   }
 
+  /** The lines of one Run, as they were written. */
+  linesOf(uid: string): string[] {
+    return this.#lines()
+      .filter((line) => line[1] === uid)
+      .map((line) => line.join(' '));
+  }
+
   clear(): void {
     rmSync(this.#path, {force: true});
+    rmSync(this.#locks, {recursive: true, force: true});
+    mkdirSync(this.#locks, {recursive: true});
   }
 
   #lines(): string[][] {

@@ -25,6 +25,7 @@ import {addDeploymentController} from './deployment-controller.ts';
 import {addGarbageCollector} from './garbage-collector.ts';
 import {type AppName, builtPrograms, imagesOf, kubeModule, type LocalPrograms} from './local-programs.ts';
 import {addNamespaceLifecycle} from './namespace-lifecycle.ts';
+import type {BackOffOptions} from './node/back-off.ts';
 import type {ImageMap} from './node/image-map.ts';
 import {NodeAgent} from './node/node-agent.ts';
 
@@ -47,6 +48,8 @@ export interface DevClusterOptions {
   /** The URL by which a part reaches the API server, for example that of a proxy. Default: the API server's. */
   serverFor?: (part: DevClusterPart) => string;
   nodeName?: string;
+  /** How long a container that keeps ending waits before it is started again. */
+  backOff?: BackOffOptions;
   logger?: Logger;
   /** A sentence for people about each step. */
   progress?: (step: string) => void;
@@ -197,7 +200,7 @@ export class DevCluster implements AsyncDisposable {
   async startNodeAgent(): Promise<void> {
     if (this.#agent !== undefined) return;
     const {controlPlane, directory} = this;
-    const {namespace, serverFor, logger = silentLogger} = this.#options;
+    const {namespace, serverFor, backOff, logger = silentLogger} = this.#options;
     const user = `system:node:${this.#nodeName}`;
     const manager = newManager(controlPlane.userConfig({user, groups: ['system:masters']}), 'node-agent', logger);
     const agent = new NodeAgent({
@@ -212,6 +215,7 @@ export class DevCluster implements AsyncDisposable {
       serving: controlPlane.issueCertificate({commonName: user, hosts: ['127.0.0.1']}),
       logger: logger.child({logger: 'node-agent'}),
       ...(namespace === undefined ? {} : {namespace}),
+      ...(backOff && {backOff}),
     });
     manager.add(agent);
     this.#agent = {agent, manager: run(manager, logger)};
