@@ -1,5 +1,11 @@
 import {describe, expect, test} from '@jest/globals';
-import {artifactKey, artifactPrefix, artifactsSettled, describeArtifactNameProblem} from './artifacts.ts';
+import {
+  artifactKey,
+  artifactPrefix,
+  artifactStoreHash,
+  artifactsSettled,
+  describeArtifactNameProblem,
+} from './artifacts.ts';
 import {limits} from './limits.ts';
 
 const owner = {namespace: 'default', uid: '0b3d6f1a-0000-4000-8000-000000000000'};
@@ -14,6 +20,13 @@ test('the longest key is within the bound of the API', () => {
   const longest = {namespace: 'n'.repeat(63), uid: 'u'.repeat(limits.uid)};
   const key = artifactKey(longest, limits.int32, 'a'.repeat(limits.artifactNameBytes));
   expect(key.length).toBeLessThanOrEqual(limits.objectPrefix + limits.path);
+});
+
+test('a store has one hash, in whatever order it is written', () => {
+  const hash = artifactStoreHash({s3: {bucket: 'runs', region: 'eu'}, maxBytesPerRun: 5});
+  expect(hash).toMatch(/^[0-9a-f]{10}$/);
+  expect(artifactStoreHash({maxBytesPerRun: 5, s3: {region: 'eu', bucket: 'runs'}})).toBe(hash);
+  expect(artifactStoreHash({s3: {bucket: 'runs', region: 'us'}, maxBytesPerRun: 5})).not.toBe(hash);
 });
 
 describe('names of artifacts', () => {

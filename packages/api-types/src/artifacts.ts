@@ -1,4 +1,5 @@
 import {Buffer} from 'node:buffer';
+import {createHash} from 'node:crypto';
 import type {ArtifactStoreSpec} from './artifact-store-spec.ts';
 import {LOGS_ARTIFACT} from './constants.ts';
 import {limits} from './limits.ts';
@@ -42,6 +43,19 @@ export function describeArtifactNameProblem(name: string): string | undefined {
 /** Whether two stores keep a Run's artifacts in the same place; credentials and limits may differ. */
 export function isSameArtifactStore(a: DeepReadonly<ArtifactStoreSpec>, b: DeepReadonly<ArtifactStoreSpec>): boolean {
   return JSON.stringify(placeOf(a)) === JSON.stringify(placeOf(b));
+}
+
+/** Names a store: 10 hexadecimal digits of what its snapshot says, in whatever order. Part of the name of its maintainer, and its label. */
+export function artifactStoreHash(store: DeepReadonly<ArtifactStoreSpec>): string {
+  return createHash('sha256').update(canonicalJson(store)).digest('hex').slice(0, 10);
+}
+
+function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_key, each: unknown) =>
+    typeof each === 'object' && each !== null && !Array.isArray(each)
+      ? Object.fromEntries(Object.entries(each).toSorted(([a], [b]) => (a < b ? -1 : 1)))
+      : each,
+  );
 }
 
 /** In a fixed order, with absent and empty alike. */

@@ -83,6 +83,8 @@ export const ARTIFACTS_CREDENTIALS_KEYS = {accessKeyId: 'accessKeyID', secretAcc
 /** emptyDir in which runtimed spools logs and archives, mounted in runtimed only. */
 export const SPOOL_VOLUME = 'kruntimes-spool';
 export const SPOOL_DIRECTORY = '/var/cache/kruntimes/spool';
+/** Label on the Deployment and the Pods of a maintainer: the hash of the store that it maintains. */
+export const ARTIFACT_STORE_LABEL = `${GROUP}/artifact-store` as const;
 /** TCP port on the loopback of a maintainer's Pod that serves artifacts. */
 export const MAINTAINER_PORT = 19095;
 /** ServiceAccount of maintainer Pods; one per namespace. */

@@ -41,6 +41,7 @@ test('the main entry loads neither TypeBox nor a schema: daemons pay for types a
     './time.ts',
     './utf8.ts',
     'node:buffer',
+    'node:crypto',
   ]);
 });
 

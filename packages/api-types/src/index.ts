@@ -43,6 +43,7 @@ export {
   type ArtifactOwner,
   artifactKey,
   artifactPrefix,
+  artifactStoreHash,
   artifactsSettled,
   describeArtifactNameProblem,
   isSameArtifactStore,
@@ -51,6 +52,7 @@ export type {Condition} from './conditions.ts';
 export {
   ACCEPTED_CONDITION,
   API_VERSION,
+  ARTIFACT_STORE_LABEL,
   ARTIFACTS_CREDENTIALS_DIRECTORY,
   ARTIFACTS_CREDENTIALS_KEYS,
   ARTIFACTS_CREDENTIALS_VOLUME,
