@@ -31,13 +31,18 @@ afterAll(() => system?.stop());
 describe('requests at the API server', () => {
   test('a short Run costs three writes: create, bind, result', async () => {
     await system.createRuntime(namespace, {replicas: 2, runs: 4});
-    await system.finish(namespace, {source: {inline: 'echo warm'}});
+    const warm = await system.finish(namespace, {source: {inline: 'echo warm'}});
     const runs = 25;
     const mark = await system.controlPlane.auditMark();
     for (let i = 0; i < runs; i++) await system.finish(namespace, {source: {inline: 'echo hello'}});
     const events = await system.controlPlane.auditEvents(mark);
     const writes = events.filter(
-      (event) => event.stage === 'ResponseComplete' && writeVerbs.has(event.verb) && !isLeaseRenewal(event),
+      (event) =>
+        event.stage === 'ResponseComplete' &&
+        writeVerbs.has(event.verb) &&
+        !isLeaseRenewal(event) &&
+        // Its result may be logged after the mark: a watch sees a write before its writer is answered.
+        event.objectRef?.name !== warm.metadata?.name,
     );
     expect(countBy(writes)).toEqual({
       'test create runs': runs,

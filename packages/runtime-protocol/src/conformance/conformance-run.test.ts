@@ -52,7 +52,8 @@ describe('runConformance', () => {
       await using runtime = new SimpleRuntime(flaw);
       const report = await runConformance(await runtime.listen(), {
         workspaceRoot,
-        caseTimeoutMs: 3_000,
+        // A flaw that shows by waiting needs a short time, any other as much as a busy machine takes.
+        caseTimeoutMs: message.startsWith('not done') ? 3_000 : 30_000,
         cases: casesOf(id, 'health'),
       });
       expect(report.passed).toBe(false);
@@ -61,7 +62,7 @@ describe('runConformance', () => {
         {id, passed: false, message: expect.stringContaining(message)},
       ]);
     },
-    30_000,
+    90_000,
   );
 
   test('a server without RuntimeEvents fails the cases of a session', async () => {
