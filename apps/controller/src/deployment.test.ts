@@ -46,10 +46,22 @@ describe('deploymentOf', () => {
         '--capacity={"runs":4}',
         '--metrics-bind-address=$(POD_IP):19092',
         '--health-probe-bind-address=$(POD_IP):19093',
+        '--drain-bind-address=$(POD_IP):19094',
       ],
       securityContext: {readOnlyRootFilesystem: true, runAsUser: 65532},
     });
     expect(pod.readinessGates).toEqual([{conditionType: 'kruntimes.io/RuntimedReady'}]);
+  });
+
+  test('has the kubelet ask runtimed before it stops the Runtime server, for as long as the template allows', () => {
+    const lifecycle = {postStart: {exec: {command: ['true']}}};
+    const containers = [{name: 'runtime', image: 'img', lifecycle}, {name: 'other', image: 'o'}];
+    const pod = podOf(runtime({containers, terminationGracePeriodSeconds: 600}));
+    // Without a host it is the Pod IP.
+    const preStop = {httpGet: {path: '/drain', port: 19094, scheme: 'HTTP'}};
+    expect(pod.containers.map((container) => container.lifecycle)).toEqual([{...lifecycle, preStop}, undefined]);
+    expect(pod.terminationGracePeriodSeconds).toBe(600);
+    expect(podOf(runtime()).terminationGracePeriodSeconds).toBeUndefined();
   });
 
   test('daemonImage overrides the image of runtimed', () => {

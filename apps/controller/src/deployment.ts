@@ -2,6 +2,7 @@ import {
   capacityOf,
   DEFAULT_RUNTIME_PORT,
   type DeepReadonly,
+  DRAIN_PATH,
   deploymentName,
   MANAGED_BY,
   MANAGED_BY_LABEL,
@@ -11,6 +12,7 @@ import {
   RUNTIME_LABEL,
   RUNTIME_SOCKET,
   RUNTIMED_CONTAINER,
+  RUNTIMED_DRAIN_PORT,
   RUNTIMED_HEALTH_PORT,
   RUNTIMED_METRICS_PORT,
   RUNTIMED_READY_CONDITION,
@@ -122,6 +124,11 @@ function runtimeContainer(
       ...(container.env ?? []),
     ],
     volumeMounts: [...(container.volumeMounts ?? []), ...sharedMounts],
+    // The kubelet stops this container before runtimed, which therefore would not hear of it: it has the Runs end first.
+    lifecycle: {
+      ...container.lifecycle,
+      preStop: {httpGet: {path: DRAIN_PATH, port: RUNTIMED_DRAIN_PORT, scheme: 'HTTP'}},
+    },
     securityContext: runtimeSecurity(spec, container, identity),
   };
 }
@@ -149,6 +156,7 @@ function runtimedContainer(
       ...(unreachableSeconds === undefined ? [] : [`--unreachable-seconds=${unreachableSeconds}`]),
       `--metrics-bind-address=$(POD_IP):${RUNTIMED_METRICS_PORT}`,
       `--health-probe-bind-address=$(POD_IP):${RUNTIMED_HEALTH_PORT}`,
+      `--drain-bind-address=$(POD_IP):${RUNTIMED_DRAIN_PORT}`,
     ],
     env: [
       fromField('POD_NAME', 'metadata.name'),
@@ -160,6 +168,7 @@ function runtimedContainer(
     ports: [
       {name: 'metrics', containerPort: RUNTIMED_METRICS_PORT, protocol: 'TCP'},
       {name: 'health', containerPort: RUNTIMED_HEALTH_PORT, protocol: 'TCP'},
+      {name: 'drain', containerPort: RUNTIMED_DRAIN_PORT, protocol: 'TCP'},
     ],
     livenessProbe: {
       httpGet: {path: '/healthz', port: 'health', scheme: 'HTTP'},

@@ -33,7 +33,9 @@ export function templateProblems(runtime: DeepReadonly<Runtime>): string[] {
   for (const container of all) problems.push(...containerProblems(container));
   const runtimeContainer = containers.find(({name}) => name === RUNTIME_CONTAINER);
   if (runtimeContainer?.lifecycle?.preStop)
-    problems.push(`lifecycle.preStop of container "${RUNTIME_CONTAINER}" is reserved`);
+    problems.push(
+      `lifecycle.preStop of container "${RUNTIME_CONTAINER}" is reserved: it asks runtimed to let Runs end; what must happen at the end, do on SIGTERM`,
+    );
   for (const {name} of spec?.volumes ?? []) {
     if (name.startsWith(RESERVED_VOLUME_PREFIX))
       problems.push(`volume name "${name}" is reserved (prefix ${RESERVED_VOLUME_PREFIX})`);

@@ -1,6 +1,7 @@
 import {once} from 'node:events';
 import {createServer, type IncomingMessage, type Server, type ServerResponse} from 'node:http';
 import type {Socket} from 'node:net';
+import {DRAIN_PATH} from '@kruntimes/api-types';
 import {type BindAddress, type Logger, parseBindAddress} from '@kruntimes/reconciler-kit';
 import type {DrainAnswer} from './drain.ts';
 import {describeError, RuntimedError} from './errors.ts';
@@ -13,8 +14,6 @@ export interface DrainServerOptions {
   logger: Logger;
 }
 
-/** Where the hook asks. */
-const path = '/drain';
 /** Everybody on the network of the Pod can connect, programs of Runs among them, and one connection is all it takes. */
 const maxConnections = 16;
 
@@ -108,8 +107,8 @@ export class DrainServer implements AsyncDisposable {
   }
 
   async #answer({method, url}: IncomingMessage, signal: AbortSignal): Promise<{status: number; message: string}> {
-    if (url?.split('?', 1)[0] !== path) return {status: 404, message: `there is only ${path}`};
-    if (method !== 'GET') return {status: 405, message: `${path} is asked for by GET`};
+    if (url?.split('?', 1)[0] !== DRAIN_PATH) return {status: 404, message: `there is only ${DRAIN_PATH}`};
+    if (method !== 'GET') return {status: 405, message: `${DRAIN_PATH} is asked for by GET`};
     try {
       return await this.#options.requested(signal);
     } catch (error) {

@@ -51,6 +51,8 @@ export const DEFAULT_RUNTIME_PORT = 19091;
 export const RUNTIMED_METRICS_PORT = 19092;
 export const RUNTIMED_HEALTH_PORT = 19093;
 export const RUNTIMED_DRAIN_PORT = 19094;
+/** Where the preStop hook of a Runtime Pod asks runtimed to let its Runs end. */
+export const DRAIN_PATH = '/drain';
 
 /** ServiceAccount of Runtime Pods whose template names none, and the Role it is bound to; one of each per namespace. */
 export const RUNTIMED_SERVICE_ACCOUNT = 'kruntimes-runtimed';
