@@ -12,6 +12,7 @@
  * - `SOURCE_FAILED`: what was to be stored could not be read, or is not as long as was said.
  * - `ABORTED`: the signal was aborted.
  * - `STORE_FAILED`: anything else that a store answers; see `cause`.
+ * - `S3_SERVER_MISSING`: of `./testing`: there is no S3 server to run; the message says what to do.
  */
 export type ArtifactStoreErrorCode =
   | 'NOT_FOUND'
@@ -24,7 +25,8 @@ export type ArtifactStoreErrorCode =
   | 'UNAVAILABLE'
   | 'SOURCE_FAILED'
   | 'ABORTED'
-  | 'STORE_FAILED';
+  | 'STORE_FAILED'
+  | 'S3_SERVER_MISSING';
 
 /** What this package throws, and what the streams that it hands out are destroyed with. */
 export class ArtifactStoreError extends Error {
