@@ -87,10 +87,17 @@ export const SPOOL_VOLUME = 'kruntimes-spool';
 export const SPOOL_DIRECTORY = '/var/cache/kruntimes/spool';
 /** Label on the Deployment and the Pods of a maintainer: the hash of the store that it maintains. */
 export const ARTIFACT_STORE_LABEL = `${GROUP}/artifact-store` as const;
+/** emptyDir in which runtimed keeps fetched repositories, mounted in runtimed only. */
+export const GIT_CACHE_VOLUME = 'kruntimes-git-cache';
+export const GIT_CACHE_DIRECTORY = '/var/cache/kruntimes/git';
+/** Where the Secrets of spec.gitCredentials are mounted, in runtimed only, each in a directory of its name. */
+export const GIT_CREDENTIALS_DIRECTORY = '/var/run/secrets/kruntimes.io/git';
 /** TCP port on the loopback of a maintainer's Pod that serves artifacts. */
 export const MAINTAINER_PORT = 19095;
-/** ServiceAccount of maintainer Pods; one per namespace. */
+/** ServiceAccount of maintainer Pods, and the Role it is bound to; one of each per namespace. */
 export const MAINTAINER_SERVICE_ACCOUNT = 'kruntimes-maintainer';
+/** Annotation of a Run: `true` gives its artifacts up, so that the Run can be deleted though its store is gone for good. */
+export const FORCE_RELEASE_ANNOTATION = `${GROUP}/force-release` as const;
 
 /** The built-in resource: how many Runs a Pod executes at the same time, and how many slots a Run takes. */
 export const RUNS_RESOURCE = 'runs';
@@ -101,6 +108,8 @@ export const SCHEDULED_CONDITION = 'Scheduled';
 export const FINISHED_CONDITION = 'Finished';
 /** Condition of a Run that left artifacts or a log to store: whether all of it is in the store. Written with the end of the Run. */
 export const ARTIFACTS_STORED_CONDITION = 'ArtifactsStored';
+/** Condition of a Run that is being deleted: False while its artifacts cannot be deleted, with the reason. */
+export const ARTIFACTS_DELETED_CONDITION = 'ArtifactsDeleted';
 
 /** Conditions of a Runtime. */
 export const ACCEPTED_CONDITION = 'Accepted';
@@ -110,6 +119,11 @@ export const PROGRESSING_CONDITION = 'Progressing';
 /** Name of the Deployment of a Runtime. */
 export function deploymentName(runtimeName: string): string {
   return `${runtimeName}-runtime`;
+}
+
+/** Name of the Deployment that deletes and serves the artifacts of one store in its namespace; see `artifactStoreHash`. */
+export function maintainerName(storeHash: string): string {
+  return `${MAINTAINER_SERVICE_ACCOUNT}-${storeHash}`;
 }
 
 /** Name of the Lease that the runtimed of a Pod renews. */

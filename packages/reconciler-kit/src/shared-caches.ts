@@ -3,7 +3,7 @@ import type {Client} from './client.ts';
 import {ReconcilerKitError} from './errors.ts';
 import {apiVersionOf, type Kind, type KubernetesObject} from './kind.ts';
 
-/** One cache per kind, namespace, selectors and transform: however many parts of a program ask, there is one watch. */
+/** One cache per kind, namespace, selection and transform: however many parts of a program ask, there is one watch. */
 export class SharedCaches {
   readonly #client: Client;
   readonly #defaults: Pick<CacheOptions<KubernetesObject>, 'clock' | 'random' | 'logger' | 'metrics'>;
@@ -28,7 +28,7 @@ export class SharedCaches {
     options: CacheOptions<T>,
     onCreate: (cache: Cache<T>) => void,
   ): Cache<T> {
-    const {namespace, labelSelector, fieldSelector, metadataOnly, freeze, transform, indexers = {}} = options;
+    const {namespace, labelSelector, fieldSelector, metadataOnly, freeze, select, transform, indexers = {}} = options;
     const key = JSON.stringify([
       apiVersionOf(kind),
       kind.plural,
@@ -37,6 +37,7 @@ export class SharedCaches {
       fieldSelector,
       metadataOnly ?? false,
       freeze ?? false,
+      select && this.#idOf(select),
       transform && this.#idOf(transform),
     ]);
     const known = this.#shared.get(key);

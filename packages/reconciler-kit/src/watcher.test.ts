@@ -434,6 +434,28 @@ describe('objects', () => {
     ]);
   });
 
+  test('that are not selected are not shown, and are deleted when they stop being selected', async () => {
+    const select = ({spec}: Thing): boolean => spec?.value !== 0;
+    start({select});
+    await settle();
+    client.stream.push({type: 'ADDED', object: thing('a', 1)}, {type: 'ADDED', object: thing('b', 2, {value: 0})});
+    client.stream.push({type: 'ADDED', object: thing('c', 3)}, {type: 'MODIFIED', object: thing('c', 4, {value: 0})});
+    client.stream.push(bookmark(5, true), {type: 'MODIFIED', object: thing('a', 6, {value: 0})});
+    client.stream.push({type: 'MODIFIED', object: thing('b', 7)}, {type: 'DELETED', object: thing('b', 8)});
+    await settle();
+    expect(seen).toEqual(['REPLACE a@1 at 5', 'DELETED a@6', 'MODIFIED b@7', 'DELETED b@8']);
+  });
+
+  test('that are not selected are left out of lists', async () => {
+    client.onWatch = () => {
+      if (client.lists.length === 0) throw new ApiError({status: 400});
+    };
+    client.onList = () => ({metadata: {resourceVersion: '3'}, items: [thing('a', 1), thing('b', 2, {value: 0})]});
+    start({select: ({spec}) => spec?.value !== 0});
+    await settle();
+    expect(seen).toEqual(['REPLACE a@1 at 3']);
+  });
+
   test('events of types that do not exist yet are passed over', async () => {
     await startSynced();
     client.stream.push({type: 'MOVED', object: thing('a', 11)}, {type: 'MODIFIED', object: thing('a', 12)});

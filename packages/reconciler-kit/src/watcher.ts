@@ -11,6 +11,11 @@ import {Backoff, ResumePace} from './watch-pace.ts';
 import type {RawWatchEvent, WatchStream} from './watch-stream.ts';
 
 export interface WatcherOptions<T> extends SelectorOptions {
+  /**
+   * Which objects are wanted, where the API server has no selector for it. As with a selector, one that is not wanted any more is reported as
+   * deleted; whoever keeps no state hears of the deletion of objects that it was never shown. Looks at the object before `transform` does.
+   */
+  select?: ((object: T) => boolean) | undefined;
   /** Applied to each object as it comes in, e.g. to drop what nobody reads. May change the object it is given. */
   transform?: (object: T) => T;
   clock?: Clock;
@@ -64,6 +69,7 @@ const refusals = new Set([400, 405, 406, 415, 422, 501]);
 export class Watcher<T extends KubernetesObject> {
   readonly #client: KindClient<T>;
   readonly #selectors: SelectorOptions;
+  readonly #select: (object: T) => boolean;
   readonly #transform: ((object: T) => T) | undefined;
   readonly #clock: Clock;
   readonly #random: () => number;
@@ -90,6 +96,7 @@ export class Watcher<T extends KubernetesObject> {
     const {kind} = client;
     this.#client = client;
     this.#selectors = {namespace, labelSelector, fieldSelector, metadataOnly};
+    this.#select = options.select ?? (() => true);
     this.#transform = options.transform;
     this.#clock = options.clock ?? systemClock;
     this.#random = options.random ?? Math.random;
@@ -166,7 +173,7 @@ export class Watcher<T extends KubernetesObject> {
     do {
       try {
         const page = await this.#client.list({...this.#selectors, limit, continue: metadata.continue, signal});
-        for (const item of page.items) objects.push(this.#taken(item));
+        for (const item of page.items) if (this.#select(item)) objects.push(this.#taken(item));
         metadata = page.metadata;
       } catch (error) {
         // The pages' state was compacted while they were read. Once more, in one piece, which cannot expire.
@@ -254,13 +261,14 @@ export class Watcher<T extends KubernetesObject> {
       this.#logger.debug('watch event of an unknown type', {type: event.type});
       return phase;
     }
+    const type = this.#select(raw) ? event.type : 'DELETED';
     const object = this.#taken(raw);
     if (phase.name === 'initial') {
-      if (event.type === 'DELETED') phase.objects.delete(objectKey(object));
+      if (type === 'DELETED') phase.objects.delete(objectKey(object));
       else phase.objects.set(objectKey(object), object);
       return phase;
     }
-    handler.event(event.type, object);
+    handler.event(type, object);
     // After the handler: what it did not take is not done with.
     if (resourceVersion !== undefined) this.#resourceVersion = resourceVersion;
     this.#relistedWithoutProgress = false;
