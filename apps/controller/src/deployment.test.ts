@@ -55,7 +55,10 @@ describe('deploymentOf', () => {
 
   test('has the kubelet ask runtimed before it stops the Runtime server, for as long as the template allows', () => {
     const lifecycle = {postStart: {exec: {command: ['true']}}};
-    const containers = [{name: 'runtime', image: 'img', lifecycle}, {name: 'other', image: 'o'}];
+    const containers = [
+      {name: 'runtime', image: 'img', lifecycle},
+      {name: 'other', image: 'o'},
+    ];
     const pod = podOf(runtime({containers, terminationGracePeriodSeconds: 600}));
     // Without a host it is the Pod IP.
     const preStop = {httpGet: {path: '/drain', port: 19094, scheme: 'HTTP'}};
@@ -155,6 +158,48 @@ describe('deploymentOf', () => {
       name: 'kruntimes-workspace',
       emptyDir: {sizeLimit: '2Gi'},
     });
+  });
+
+  test('gives an artifact store to runtimed and to nobody else', () => {
+    const pod = podOf(
+      runtime(
+        {containers: [{name: 'runtime'}, {name: 'helper'}], initContainers: [{name: 'prepare'}]},
+        {artifactStore: {filesystem: {claimName: 'artifacts', path: 'team'}}},
+      ),
+    );
+    const [runtimed, ...others] = [...(pod.initContainers ?? []), ...pod.containers];
+    expect(runtimed?.args).toEqual(
+      expect.arrayContaining([
+        '--artifact-store={"filesystem":{"claimName":"artifacts","path":"team"}}',
+        '--artifacts-directory=/var/lib/kruntimes/artifacts',
+        '--spool-directory=/var/cache/kruntimes/spool',
+      ]),
+    );
+    expect(runtimed?.volumeMounts).toEqual(
+      expect.arrayContaining([
+        {name: 'kruntimes-artifacts', mountPath: '/var/lib/kruntimes/artifacts', subPath: 'team'},
+        {name: 'kruntimes-spool', mountPath: '/var/cache/kruntimes/spool'},
+      ]),
+    );
+    for (const {volumeMounts = []} of others)
+      expect(volumeMounts.filter(({name}) => /artifacts|spool/.test(name))).toEqual([]);
+    expect(pod.volumes).toEqual(
+      expect.arrayContaining([
+        {name: 'kruntimes-artifacts', persistentVolumeClaim: {claimName: 'artifacts'}},
+        {name: 'kruntimes-spool', emptyDir: {}},
+      ]),
+    );
+    expect(pod.securityContext).toMatchObject({fsGroup: 65532, fsGroupChangePolicy: 'OnRootMismatch'});
+    const own = podOf(
+      runtime({securityContext: {fsGroup: 7}}, {artifactStore: {filesystem: {claimName: 'artifacts'}}}),
+    );
+    expect(own.securityContext).toMatchObject({fsGroup: 7});
+  });
+
+  test('without an artifact store there is neither spool nor group', () => {
+    const pod = podOf(runtime());
+    expect(pod.volumes?.map(({name}) => name)).toEqual(['kruntimes-workspace', 'kruntimes-run', 'kruntimes-token']);
+    expect(pod.securityContext).not.toHaveProperty('fsGroup');
   });
 
   test('leaves the Runtime as it was', () => {

@@ -19,14 +19,25 @@ import {
   RUNTIMED_SERVICE_ACCOUNT,
   type Runtime,
   SERVICE_ACCOUNT_DIRECTORY,
+  SPOOL_DIRECTORY,
+  SPOOL_VOLUME,
   TOKEN_VOLUME,
   WORKSPACE_ROOT,
   WORKSPACE_VOLUME,
 } from '@kruntimes/api-types';
 import {cloneForEdit} from '@kruntimes/reconciler-kit';
 import type {Deployment} from 'kubernetes-types/apps/v1.d.ts';
-import type {Container, EnvVar, PodSpec, PodTemplateSpec, Volume, VolumeMount} from 'kubernetes-types/core/v1.d.ts';
+import type {
+  Container,
+  EnvVar,
+  PodSecurityContext,
+  PodSpec,
+  PodTemplateSpec,
+  Volume,
+  VolumeMount,
+} from 'kubernetes-types/core/v1.d.ts';
 import type {OwnerReference} from 'kubernetes-types/meta/v1.d.ts';
+import {ARTIFACTS_GROUP, artifactStoreAccess} from './artifact-store-access.ts';
 import {type Identity, identityOf, runtimedSecurity, runtimeSecurity} from './container-security.ts';
 import {
   MAX_OUTPUT_BYTES_VARIABLE,
@@ -97,7 +108,11 @@ function podTemplateOf(runtime: DeepReadonly<Runtime>, options: DeploymentOption
       ...spec,
       serviceAccountName: serviceAccountOf(runtime),
       automountServiceAccountToken: false,
-      securityContext: {seccompProfile: {type: 'RuntimeDefault'}, ...spec.securityContext},
+      securityContext: {
+        seccompProfile: {type: 'RuntimeDefault'},
+        ...(runtime.spec.artifactStore?.filesystem && sharedFiles),
+        ...spec.securityContext,
+      },
       readinessGates: [...(spec.readinessGates ?? []), {conditionType: RUNTIMED_READY_CONDITION}],
       initContainers: [runtimedContainer(runtime, server, identity, options), ...(spec.initContainers ?? [])],
       containers: spec.containers.map((container) =>
@@ -140,7 +155,8 @@ function runtimedContainer(
   options: DeploymentOptions,
 ): Container {
   const port = server?.ports?.[0]?.containerPort ?? DEFAULT_RUNTIME_PORT;
-  const {unreachableSeconds} = runtime.spec;
+  const {unreachableSeconds, artifactStore} = runtime.spec;
+  const store = artifactStore && artifactStoreAccess(artifactStore);
   return {
     name: RUNTIMED_CONTAINER,
     image: runtime.spec.daemonImage ?? options.runtimedImage,
@@ -154,6 +170,7 @@ function runtimedContainer(
       `--runtime-endpoint=127.0.0.1:${port}`,
       `--capacity=${JSON.stringify(capacityOf(runtime))}`,
       ...(unreachableSeconds === undefined ? [] : [`--unreachable-seconds=${unreachableSeconds}`]),
+      ...(store === undefined ? [] : [...store.args, `--spool-directory=${SPOOL_DIRECTORY}`]),
       `--metrics-bind-address=$(POD_IP):${RUNTIMED_METRICS_PORT}`,
       `--health-probe-bind-address=$(POD_IP):${RUNTIMED_HEALTH_PORT}`,
       `--drain-bind-address=$(POD_IP):${RUNTIMED_DRAIN_PORT}`,
@@ -178,7 +195,11 @@ function runtimedContainer(
       failureThreshold: 6,
     },
     resources: {requests: {cpu: '50m', memory: '96Mi'}},
-    volumeMounts: [...sharedMounts, {name: TOKEN_VOLUME, mountPath: SERVICE_ACCOUNT_DIRECTORY, readOnly: true}],
+    volumeMounts: [
+      ...sharedMounts,
+      tokenMount,
+      ...(store === undefined ? [] : [...store.mounts, {name: SPOOL_VOLUME, mountPath: SPOOL_DIRECTORY}]),
+    ],
     securityContext: runtimedSecurity(identity),
   };
 }
@@ -188,24 +209,39 @@ const sharedMounts: VolumeMount[] = [
   {name: RUN_VOLUME, mountPath: RUN_DIRECTORY},
 ];
 
+/** Files of a volume that several Pods share belong to one group; looking through all of them at each start would take long. */
+export const sharedFiles: PodSecurityContext = {
+  fsGroup: ARTIFACTS_GROUP,
+  fsGroupChangePolicy: 'OnRootMismatch',
+};
+
+/** Token, CA and namespace of the Pod's ServiceAccount, and where they are mounted. */
+export const tokenVolume: Volume = {
+  name: TOKEN_VOLUME,
+  projected: {
+    sources: [
+      {serviceAccountToken: {path: 'token', expirationSeconds: TOKEN_SECONDS}},
+      {configMap: {name: 'kube-root-ca.crt', items: [{key: 'ca.crt', path: 'ca.crt'}]}},
+      {downwardAPI: {items: [{path: 'namespace', fieldRef: {apiVersion: 'v1', fieldPath: 'metadata.namespace'}}]}},
+    ],
+  },
+};
+export const tokenMount: VolumeMount = {name: TOKEN_VOLUME, mountPath: SERVICE_ACCOUNT_DIRECTORY, readOnly: true};
+
 function ownVolumes(runtime: DeepReadonly<Runtime>): Volume[] {
-  const {sizeLimit} = runtime.spec.workspace ?? {};
+  const {artifactStore, workspace} = runtime.spec;
+  const {sizeLimit} = workspace ?? {};
   return [
     {name: WORKSPACE_VOLUME, emptyDir: sizeLimit === undefined ? {} : {sizeLimit: String(sizeLimit)}},
     {name: RUN_VOLUME, emptyDir: {}},
-    {
-      name: TOKEN_VOLUME,
-      projected: {
-        sources: [
-          {serviceAccountToken: {path: 'token', expirationSeconds: TOKEN_SECONDS}},
-          {configMap: {name: 'kube-root-ca.crt', items: [{key: 'ca.crt', path: 'ca.crt'}]}},
-          {downwardAPI: {items: [{path: 'namespace', fieldRef: {apiVersion: 'v1', fieldPath: 'metadata.namespace'}}]}},
-        ],
-      },
-    },
+    tokenVolume,
+    ...(artifactStore === undefined
+      ? []
+      : [...artifactStoreAccess(artifactStore).volumes, {name: SPOOL_VOLUME, emptyDir: {}}]),
   ];
 }
 
-function fromField(name: string, fieldPath: string): EnvVar {
+/** A variable with a field of the Pod. */
+export function fromField(name: string, fieldPath: string): EnvVar {
   return {name, valueFrom: {fieldRef: {apiVersion: 'v1', fieldPath}}};
 }
