@@ -30,6 +30,11 @@ export class OpenDirectory implements AsyncDisposable {
     return new OpenDirectory(handle, Buffer.from(path));
   }
 
+  /** Takes over what {@link pin} found to be a directory in this one. */
+  takePinned(handle: FileHandle, name: string | Buffer): OpenDirectory {
+    return new OpenDirectory(handle, this.path(name));
+  }
+
   openDirectory(name: string | Buffer): Promise<OpenDirectory> {
     return OpenDirectory.open(this.path(name));
   }
