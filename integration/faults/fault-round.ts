@@ -17,11 +17,13 @@ const STRIKE_WINDOW_MS = 2_500;
 const CREATING_AT_ONCE = 25;
 const SHOWN_RUNS = 3;
 
+/** Tells when a part is back, by the first state that it must have had a hand in. */
+export type Sign = (revision: Revision, struckAt: Date) => boolean;
+
 export interface Fault {
   /** Does the harm and mends it again, where nobody else does. */
   strike(random: Random): Promise<void>;
-  /** Whether a state that came after the fault shows that the part is back. */
-  isBack?(revision: Revision, struckAt: Date): boolean;
+  isBack?: Sign;
 }
 
 export interface Round {

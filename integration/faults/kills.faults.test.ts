@@ -2,11 +2,10 @@ import {setTimeout as delay} from 'node:timers/promises';
 import {afterAll, beforeAll, describe, expect, test} from '@jest/globals';
 import {isTerminal} from '@kruntimes/api-types';
 import {FaultReport} from './fault-report.ts';
-import {ENDED_BOUND_MS, type Fault, runRound} from './fault-round.ts';
+import {ENDED_BOUND_MS, type Fault, runRound, type Sign} from './fault-round.ts';
 import {FaultSystem} from './fault-system.ts';
 import {readForm} from './form.ts';
 import {Random} from './random.ts';
-import type {Revision} from './run-history.ts';
 
 const PODS = 4;
 /** How long a part that nobody restarts by itself is away at most. */
@@ -23,9 +22,6 @@ afterAll(async () => {
   process.stderr.write(`${report.table()}\n`);
   await system?.stop();
 }, 120_000);
-
-/** Tells when a part is back, by the first state that it must have had a hand in. */
-type Sign = (revision: Revision, struckAt: Date) => boolean;
 
 const anything: Sign = () => true;
 
