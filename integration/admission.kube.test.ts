@@ -117,9 +117,9 @@ async function end(name: string): Promise<void> {
 }
 
 /** Nothing tells when the API server begins to enforce a policy: each is asked for a refusal until it gives one. */
-async function enforced(policy: string, request: Omit<ApiRequest, 'query'>): Promise<void> {
+async function enforced(policy: string, request: Omit<ApiRequest, 'query'>, caller = runtimed): Promise<void> {
   for (let attempt = 0; attempt < ENFORCED_ATTEMPTS; attempt++) {
-    if ((await runtimed.refusal(request))?.includes(policy)) return;
+    if ((await caller.refusal(request))?.includes(policy)) return;
     const {promise, resolve} = Promise.withResolvers<void>();
     setTimeout(resolve, ENFORCED_INTERVAL_MS);
     await promise;
@@ -185,6 +185,9 @@ describe('the token of a runtimed', () => {
     const moved = 'only holders of the verb bind on runs may bind a Run to another Pod';
     expect(await runtimed.refusal(await putStatus(own.name, {assignedPodUID: podB.uid}))).toContain(moved);
     expect(await runtimed.refusal(await putStatus(own.name, {assignedPod: podB.name}))).toContain(moved);
+    expect(await runtimed.refusal(await putStatus(own.name, {attempt: 2}))).toContain(
+      'the Run is at attempt 1, and this is the status of attempt 2',
+    );
     for (const {name} of runs) await end(name);
   }, 60_000);
 
@@ -235,6 +238,26 @@ describe('the token of a runtimed', () => {
     expect(await runtimed.refusal(create('kruntimes-scheduler'))).toContain('and not kruntimes-scheduler');
     expect(await runtimed.refusal(create('leader-of-somebody'))).toContain('and not leader-of-somebody');
   });
+});
+
+test('who may create Runs needs the verb use on the Runtime too', async () => {
+  const create = {apiGroups: [GROUP], resources: ['runs'], verbs: ['create']};
+  const use = {apiGroups: [GROUP], resources: ['runtimes'], resourceNames: ['bash'], verbs: ['use']};
+  const run = (runtime: string): Omit<ApiRequest, 'query'> => ({
+    method: 'POST',
+    path: runPath('').slice(0, -1),
+    body: {
+      apiVersion: API_VERSION,
+      kind: 'Run',
+      metadata: {generateName: 'run-', namespace},
+      spec: {runtime, source: {inline: 'true'}},
+    },
+  });
+  const creator = await thief('creator', await otherPod('creator', [create]));
+  await enforced('kruntimes-run-create', run('bash'), creator);
+  const user = await thief('user', await otherPod('user', [create, use]));
+  expect(await user.refusal(run('bash'))).toBeUndefined();
+  expect(await user.refusal(run('python'))).toContain('may not use Runtime "python"');
 });
 
 describe('the policies leave alone', () => {
