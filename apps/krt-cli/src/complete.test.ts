@@ -32,6 +32,7 @@ describe('completion', () => {
       'get',
       'result',
       'logs',
+      'artifacts',
       'wait',
       'cancel',
       'delete',

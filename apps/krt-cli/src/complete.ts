@@ -154,7 +154,8 @@ async function candidatesOf(
   const all =
     source.kind === 'values' ? source.values.map((value) => ({value})) : await lookup(source, flags, operands);
   const candidates = all.filter(
-    ({value}) => value.startsWith(typed) && !(source.kind === 'runs' && operands.includes(value)),
+    ({value}) =>
+      value.startsWith(typed) && !((source.kind === 'runs' || source.kind === 'artifacts') && operands.includes(value)),
   );
   const open = candidates.length > 0 && candidates.every(({value}) => value.endsWith('='));
   return {candidates, directive: directives.noFiles + (open ? directives.noSpace : 0)};

@@ -1,5 +1,6 @@
 import {isTerminal, type Run} from '@kruntimes/api-types';
 import {kinds} from '@kruntimes/reconciler-kit';
+import {formatBytes} from './byte-size.ts';
 import type {Candidate} from './complete.ts';
 import type {CompletionSource} from './completion-source.ts';
 import {type Connection, type ConnectionFlags, connect} from './connection.ts';
@@ -56,6 +57,13 @@ async function namesFrom(
     case 'outputs': {
       const run = await runs.get(words[0] ?? '', {namespace, signal});
       return Object.keys(run.status?.outputs ?? {}).map((value) => ({value}));
+    }
+    case 'artifacts': {
+      const run = await runs.get(words[0] ?? '', {namespace, signal});
+      return (run.status?.artifactRefs ?? []).map(({name, sizeBytes}) => ({
+        value: name,
+        description: formatBytes(sizeBytes),
+      }));
     }
     case 'namespaces': {
       const list = await client.kind(kinds.Namespace).list({limit, signal, metadataOnly: true});

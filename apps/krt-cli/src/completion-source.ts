@@ -5,6 +5,7 @@ export type CompletionSource =
   | {kind: 'runs'; only?: 'open'}
   | {kind: 'runtimes'}
   | {kind: 'outputs'}
+  | {kind: 'artifacts'}
   | {kind: 'namespaces'}
   | {kind: 'contexts'}
   | {kind: 'files'}

@@ -70,8 +70,10 @@ function explainForbidden(error: ApiError): KrtError {
   if (!match) return new KrtError('FORBIDDEN', `the cluster refused: ${oneLine(messageOf(error))}`, {cause: error});
   const resource = match.group ? `${match.resource}.${match.group}` : match.resource;
   const where = match.namespace ? ` in namespace "${match.namespace}"` : match.cluster ? ' in all namespaces' : '';
+  // Which of the two is asked for depends on the version of the API server.
+  const verbs = match.resource === 'pods/portforward' ? '"get", "create"' : `"${match.verb}"`;
   return new KrtError('FORBIDDEN', `user "${match.user}" may not ${match.verb} ${resource}${where}`, {
-    hint: `ask for a Role with verbs: ["${match.verb}"], apiGroups: ["${match.group}"], resources: ["${match.resource}"]`,
+    hint: `ask for a Role with verbs: [${verbs}], apiGroups: ["${match.group}"], resources: ["${match.resource}"]`,
     cause: error,
   });
 }

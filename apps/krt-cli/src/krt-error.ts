@@ -14,6 +14,10 @@ export type KrtErrorCode =
   | 'INVALID'
   | 'RUN_DELETED'
   | 'LOGS_UNAVAILABLE'
+  | 'ARTIFACTS_UNAVAILABLE'
+  | 'DIGEST_MISMATCH'
+  | 'FILE_EXISTS'
+  | 'FILE_FAILED'
   | 'WAIT_TIMED_OUT'
   | 'API';
 

@@ -42,6 +42,7 @@ export function createProgram(host: ProgramHost): Command {
   addGet(program, host);
   addResult(program, host);
   addLogs(program, host);
+  addArtifacts(program, host);
   addWait(program, host);
   addCancel(program, host);
   addDelete(program, host);
@@ -297,6 +298,62 @@ function addLogs(program: Command, host: ProgramHost): void {
     action(host, async (context, flags, [name = '']) => {
       const {printLogs} = await import('./commands/logs.ts');
       return await printLogs(context, flags, objectName(name, 'run'));
+    }),
+  );
+}
+
+function addArtifacts(program: Command, host: ProgramHost): void {
+  const command = program
+    .command('artifacts')
+    .aliases(['artifact'])
+    .summary('list and download the artifacts of a Run')
+    .description('Lists and downloads what a Run has stored: the files of "$KRUNTIME_ARTIFACTS_DIR", and its log.');
+  const list = command
+    .command('list')
+    .alias('ls')
+    .summary('list the artifacts of a Run')
+    .description('Lists the artifacts of a Run with their sizes.')
+    .addArgument(argument('<run>', 'the Run', {kind: 'runs'}))
+    .addOption(option('-o, --output <format>', 'table, wide, json, yaml, name or jsonpath=TEMPLATE', tableFormats))
+    .addOption(option('--no-headers', 'leave out the line with the column names'));
+  addExamples(list, host, [
+    ['artifacts list hello', 'names, sizes and types'],
+    ['artifacts list hello -o wide', 'digests and keys in the store too'],
+  ]);
+  list.action(
+    action(host, async (context, flags, [run = '']) => {
+      const {listArtifacts} = await import('./commands/artifacts.ts');
+      return await listArtifacts(context, flags, objectName(run, 'run'));
+    }),
+  );
+  const get = command
+    .command('get')
+    .summary('download artifacts of a Run')
+    .description(
+      'Downloads artifacts of a Run through the API server and checks their digests. Without NAME it takes the only one there is.\n' +
+        'A download that was cut off goes on where it stopped; until it is complete and checked, its file is called NAME.part.\n\n' +
+        'It needs the permissions to list and watch pods and to get and create pods/portforward.',
+    )
+    .addArgument(argument('<run>', 'the Run', {kind: 'runs'}))
+    .addArgument(argument('[name...]', 'its artifacts', {kind: 'artifacts'}))
+    .addOption(
+      option('-o, --output <path>', 'directory, file (of one artifact) or - for stdout (default: .)', {kind: 'files'}),
+    )
+    .addOption(option('--all', 'all artifacts of the Run, its log included'))
+    .addOption(option('--extract', 'unpack .tar.gz artifacts into directories of their names'))
+    .addOption(option('--force', 'replace what is there'))
+    .addOption(option('--timeout <duration>', 'give up when nothing has come for so long (default: 1m)'))
+    .addOption(option('-q, --quiet', 'no progress, and no names of files on stdout'));
+  addExamples(get, host, [
+    ['artifacts get hello', 'the only one, into this directory'],
+    ['artifacts get hello report.html -o /tmp/report.html', 'one, under another name'],
+    ['artifacts get hello data.csv -o - | head', 'to a pipe'],
+    ['artifacts get hello --all --extract -o results', 'all, with directories unpacked'],
+  ]);
+  get.action(
+    action(host, async (context, flags, [run = '', ...names]) => {
+      const {getArtifacts} = await import('./commands/artifacts.ts');
+      return await getArtifacts(context, flags, objectName(run, 'run'), names);
     }),
   );
 }

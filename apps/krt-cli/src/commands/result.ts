@@ -1,4 +1,5 @@
 import type {Run} from '@kruntimes/api-types';
+import {formatBytes} from '../byte-size.ts';
 import {closestNames} from '../closest-names.ts';
 import {type CommandContext, withConnection} from '../command-context.ts';
 import type {ConnectionFlags} from '../connection.ts';
@@ -135,15 +136,4 @@ export function formatResult(run: Run, nowMs: number, terminal: Pick<Terminal, '
     text += '\n';
   }
   return text;
-}
-
-function formatBytes(bytes: number): string {
-  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
-  let value = bytes;
-  let unit = 0;
-  while (value >= 1024 && unit < units.length - 1) {
-    value /= 1024;
-    unit++;
-  }
-  return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`;
 }
