@@ -9,6 +9,7 @@ import {
   type Run,
   type RunSpec,
   type Runtime,
+  type RuntimeSpec,
   runKind,
   runtimeKind,
   VERSION,
@@ -35,6 +36,8 @@ export interface SystemOptions {
   faultProxy?: boolean;
   /** Programs for more images. */
   images?: DevClusterOptions['images'];
+  /** How long a container that keeps ending waits before it is started again. */
+  backOff?: DevClusterOptions['backOff'];
 }
 
 export interface TestRuntimeOptions {
@@ -42,6 +45,8 @@ export interface TestRuntimeOptions {
   runs: number;
   /** Default: that of bash-runtime. */
   container?: {image: string; args?: string[]; ports?: {containerPort: number}[]};
+  /** More of the Runtime. */
+  spec?: Partial<RuntimeSpec>;
 }
 
 /** A whole kruntimes, and what its users do with it. */
@@ -81,6 +86,7 @@ export class System {
       controlPlane,
       args: {runtimed: options.runtimedArgs ?? []},
       ...(options.images && {images: options.images}),
+      ...(options.backOff && {backOff: options.backOff}),
       ...(proxy && {serverFor: () => proxy.server}),
     });
     const system = new System(controlPlane, cluster, proxy);
@@ -117,7 +123,7 @@ export class System {
   }
 
   /** Creates the Runtime `bash` and waits until all its Pods take Runs. */
-  async createRuntime(namespace: string, {replicas, runs, container}: TestRuntimeOptions): Promise<void> {
+  async createRuntime(namespace: string, {replicas, runs, container, spec}: TestRuntimeOptions): Promise<void> {
     await this.#client.kind(runtimeKind).create({
       apiVersion: `${GROUP}/${VERSION}`,
       kind: 'Runtime',
@@ -128,6 +134,7 @@ export class System {
         template: {
           spec: {containers: [{name: 'runtime', ...(container ?? {image: 'kruntimes-bash-runtime:latest'})}]},
         },
+        ...spec,
       },
     });
     await this.#untilReady(namespace, replicas);
@@ -254,15 +261,32 @@ export class System {
     return found;
   }
 
-  /** The workspaces that Pods still have after ten seconds; none, as soon as there is none. */
+  /** Resolves when nothing with `marker` in its command line runs any more. */
+  async untilGone(marker: string): Promise<void> {
+    const deadline = performance.now() + 60_000;
+    for (let left = this.processes(marker); left.length > 0; left = this.processes(marker)) {
+      if (performance.now() > deadline) throw new Error(`processes are left: ${left.join(' ')}`);
+      // Nothing tells when a process of somebody else ends.
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+
+  /** The workspaces that Pods still have after a minute; none, as soon as there is none. */
   async workspacesLeft(): Promise<string[]> {
-    const deadline = performance.now() + 10_000;
+    const deadline = performance.now() + 60_000;
     for (;;) {
       const left = this.#workspaces();
       if (left.length === 0 || performance.now() > deadline) return left;
       // Nothing tells when a directory is gone: look again in the next turn of the event loop.
       await new Promise((resolve) => setImmediate(resolve));
     }
+  }
+
+  /** Id of the main process of a container. */
+  processId(namespace: string, pod: string, container: 'runtime' | 'runtimed'): number {
+    const pid = this.cluster.agent.worker(namespace, pod)?.container(container)?.pid;
+    if (pid === undefined) throw new Error(`${namespace}/${pod} has no running container ${container}`);
+    return pid;
   }
 
   async killRuntimed(namespace: string, pod: string): Promise<void> {
