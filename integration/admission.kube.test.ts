@@ -1,5 +1,12 @@
 import {afterAll, beforeAll, describe, expect, test} from '@jest/globals';
-import {API_VERSION, GROUP, leaseName, RUNTIME_LABEL, RUNTIMED_READY_CONDITION} from '@kruntimes/api-types';
+import {
+  API_VERSION,
+  ARTIFACTS_FINALIZER,
+  GROUP,
+  leaseName,
+  RUNTIME_LABEL,
+  RUNTIMED_READY_CONDITION,
+} from '@kruntimes/api-types';
 import {type ApiRequest, type Client, isApiError, isForbidden, kinds, Transport} from '@kruntimes/reconciler-kit';
 import {System} from './support/system.ts';
 
@@ -85,6 +92,14 @@ const patchPod = (pod: PodRef, body: object): Omit<ApiRequest, 'query'> => ({
   body,
 });
 
+const patchRun = (name: string, body: object): Omit<ApiRequest, 'query'> => ({
+  method: 'PATCH',
+  path: runPath(name),
+  contentType: merge,
+  body,
+});
+const finalizers = (...names: string[]): object => ({metadata: {finalizers: names}});
+
 /** A write of runtimed: the whole status of a Run, changed. */
 async function putStatus(name: string, change: object): Promise<Omit<ApiRequest, 'query'>> {
   const run = await client.transport.request<{status: object}>({method: 'GET', path: runPath(name)});
@@ -139,6 +154,7 @@ beforeAll(async () => {
   runtimed = await thief('kruntimes-runtimed', podA);
   const {metadata} = await system.create(namespace, {runtime: 'nobody', source: {inline: 'echo never'}});
   await enforced('kruntimes-run-status', await putStatus(metadata?.name ?? '', {message: 'stolen'}));
+  await enforced('kruntimes-run-finalizer', patchRun(metadata?.name ?? '', finalizers(ARTIFACTS_FINALIZER)));
   await enforced('kruntimes-pod-status', patchPod(podB, condition(RUNTIMED_READY_CONDITION)));
   await enforced('kruntimes-lease', await putLease(leaseName(podB.uid)));
   await end(metadata?.name ?? '');
@@ -188,6 +204,35 @@ describe('the token of a runtimed', () => {
     expect(await runtimed.refusal(await putStatus(own.name, {attempt: 2}))).toContain(
       'the Run is at attempt 1, and this is the status of attempt 2',
     );
+    for (const {name} of runs) await end(name);
+  }, 60_000);
+
+  test('adds the finalizer of artifacts to Runs of its Pod, and changes nothing else of any Run', async () => {
+    const runs = [];
+    for (let i = 0; i < 6; i++) runs.push(await runningRun());
+    const own = runs.find(({podUID}) => podUID === podA.uid)?.name ?? '';
+    const foreign = runs.find(({podUID}) => podUID === podB.uid)?.name ?? '';
+    expect(await runtimed.refusal(patchRun(own, finalizers(ARTIFACTS_FINALIZER)))).toBeUndefined();
+    expect(await runtimed.refusal(patchRun(foreign, finalizers(ARTIFACTS_FINALIZER)))).toContain(
+      `the token of the caller is that of the Pod with UID ${podA.uid}, the Run is bound to the Pod with UID ${podB.uid}`,
+    );
+    const one = 'may add the finalizer kruntimes.io/artifacts to a Run and change no other';
+    for (const names of [['example.com/other'], [ARTIFACTS_FINALIZER, 'example.com/other'], ['foregroundDeletion']])
+      expect(await runtimed.refusal(patchRun(own, finalizers(...names)))).toContain(one);
+    for (const spec of [{cancelRequested: true}, {ttlSecondsAfterFinished: 1}])
+      expect(await runtimed.refusal(patchRun(own, {spec, ...finalizers(ARTIFACTS_FINALIZER)}))).toContain(
+        'may not change the spec of a Run',
+      );
+    const owner = {apiVersion: 'v1', kind: 'Pod', name: podB.name, uid: podB.uid};
+    for (const metadata of [{labels: {a: 'b'}}, {annotations: {a: 'b'}}, {ownerReferences: [owner]}])
+      expect(await runtimed.refusal(patchRun(own, {metadata}))).toContain('nothing in the metadata of a Run but');
+    // What is there stays: the maintainer takes the finalizer away, and others look after theirs.
+    for (const present of [[ARTIFACTS_FINALIZER], ['example.com/other']]) {
+      await client.transport.request(patchRun(own, finalizers(...present)));
+      expect(await runtimed.refusal(patchRun(own, finalizers()))).toContain(one);
+    }
+    expect(await runtimed.refusal(patchRun(own, finalizers('example.com/other', ARTIFACTS_FINALIZER)))).toBeUndefined();
+    await client.transport.request(patchRun(own, finalizers()));
     for (const {name} of runs) await end(name);
   }, 60_000);
 
@@ -266,6 +311,7 @@ describe('the policies leave alone', () => {
     const controller = await thief('kruntimes-controller', await idlePod('kruntimes-controller', home), home);
     const {name} = await runningRun();
     expect(await controller.refusal(await putStatus(name, {message: 'taken'}))).toBeUndefined();
+    expect(await controller.refusal(patchRun(name, finalizers('example.com/other')))).toBeUndefined();
     expect(await controller.refusal(patchPod(podA, condition(RUNTIMED_READY_CONDITION)))).toBeUndefined();
     expect(await controller.refusal(await putLease(leaseName(podA.uid)))).toBeUndefined();
     await end(name);

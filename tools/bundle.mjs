@@ -2,14 +2,19 @@
 //   node tools/bundle.mjs src/main.ts [dist/main.js]
 // or into one small file per entry and chunks that are loaded when they are needed, for programs that must start fast:
 //   node tools/bundle.mjs --split src/main.ts src/other.ts
+// With --in-cluster, as always with one file, the log-in plugins of kubeconfigs are left out.
 
 import {chmod, rm} from 'node:fs/promises';
 import {basename, join} from 'node:path';
+import {parseArgs} from 'node:util';
 import {build} from 'esbuild';
 
-const args = process.argv.slice(2);
-const split = args[0] === '--split';
-const [entry, outfile = 'dist/main.js'] = split ? args.slice(1) : args;
+const {values, positionals} = parseArgs({
+  options: {split: {type: 'boolean', default: false}, 'in-cluster': {type: 'boolean', default: false}},
+  allowPositionals: true,
+});
+const {split} = values;
+const [entry, outfile = 'dist/main.js'] = positionals;
 if (!entry) {
   console.error('usage: node tools/bundle.mjs ENTRY [OUTFILE] | --split ENTRY...');
   process.exit(2);
@@ -64,14 +69,20 @@ const shared = {
   plugins: [undiciPool, noProtoLoader],
   logLevel: 'warning',
 };
+// Log-in plugins of a kubeconfig are for people: a program in a Pod has a token, and would carry 6 MB for nothing.
+const inCluster = {external: ['@kubernetes/client-node']};
 if (split) {
-  const entries = args.slice(1);
   // Names of chunks change with their content: old ones would stay.
   await rm('dist', {recursive: true, force: true});
-  await build({...shared, entryPoints: entries, outdir: 'dist', splitting: true, minifyIdentifiers: true});
-  for (const each of entries) await chmod(join('dist', basename(each).replace(/\.ts$/, '.js')), 0o755);
+  await build({
+    ...shared,
+    ...(values['in-cluster'] ? inCluster : {minifyIdentifiers: true}),
+    entryPoints: positionals,
+    outdir: 'dist',
+    splitting: true,
+  });
+  for (const each of positionals) await chmod(join('dist', basename(each).replace(/\.ts$/, '.js')), 0o755);
 } else {
-  // Log-in plugins of a kubeconfig are for people: a program in a Pod has a token, and would carry 6 MB for nothing.
-  await build({...shared, entryPoints: [entry], outfile, external: ['@kubernetes/client-node']});
+  await build({...shared, ...inCluster, entryPoints: [entry], outfile});
   await chmod(outfile, 0o755);
 }

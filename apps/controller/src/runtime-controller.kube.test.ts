@@ -47,7 +47,7 @@ describe('a Runtime', () => {
     await waitForObject(client.kind(kinds.RoleBinding), {namespace, name: 'kruntimes-runtimed-kruntimes-runtimed'});
     const role = await client.kind(kinds.Role).get('kruntimes-runtimed', {namespace});
     expect(role.rules?.flatMap(({resources = [], verbs}) => resources.map((r) => `${r} ${verbs.join(',')}`))).toEqual([
-      'runs get,list,watch',
+      'runs get,list,watch,patch',
       'runs/status get,update',
       // runtimed watches its own Pod; RBAC has no way to say which one that is.
       'pods get,list,watch',

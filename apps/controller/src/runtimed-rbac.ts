@@ -29,7 +29,7 @@ export function runtimedRole(namespace: string): Role {
     kind: 'Role',
     metadata: {name: RUNTIMED_ROLE, namespace, labels},
     rules: [
-      {apiGroups: [GROUP], resources: [RUN_PLURAL], verbs: ['get', 'list', 'watch']},
+      {apiGroups: [GROUP], resources: [RUN_PLURAL], verbs: ['get', 'list', 'watch', 'patch']},
       {apiGroups: [GROUP], resources: [`${RUN_PLURAL}/status`], verbs: ['get', 'update']},
       {apiGroups: [''], resources: ['pods'], verbs: ['get', 'list', 'watch']},
       {apiGroups: [''], resources: ['pods/status'], verbs: ['patch']},

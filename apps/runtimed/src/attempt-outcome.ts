@@ -34,6 +34,8 @@ function stopOutcome(stop: StopReason): Outcome {
     case 'cancelled':
     case 'timeout':
       return {kind: stop.kind};
+    case 'deleted':
+      return {kind: 'cancelled'};
     case 'lost':
       return {kind: 'lost', reason: stop.reason, message: stop.message};
     case 'abandoned':

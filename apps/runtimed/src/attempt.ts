@@ -17,7 +17,9 @@ export type StopReason =
   | {readonly kind: 'timeout'}
   /** This daemon gives the Run back. */
   | {readonly kind: 'lost'; readonly reason: DisruptionReason; readonly message: string}
-  /** The Run is deleted, ended or bound anew: nothing may be written any more. */
+  /** The Run is being deleted: its program ends, and what it left is not wanted. */
+  | {readonly kind: 'deleted'}
+  /** The Run is gone, ended or bound anew: nothing may be written any more. */
   | {readonly kind: 'abandoned'};
 
 /** Whether anything of this attempt was begun by an earlier process. */
@@ -40,6 +42,7 @@ export class Attempt {
   readonly executionId: string;
   readonly #stopping = new AbortController();
   readonly #abandoned = new AbortController();
+  readonly #discarded = new AbortController();
   #begun: boolean;
   #run: DeepReadonly<Run>;
   #stopReason: StopReason | undefined;
@@ -81,6 +84,11 @@ export class Attempt {
     return this.#abandoned.signal;
   }
 
+  /** Aborted as soon as nothing more may be put into the artifact store: nobody wants it, or others take over. */
+  get discarded(): AbortSignal {
+    return this.#discarded.signal;
+  }
+
   get stopReason(): StopReason | undefined {
     return this.#stopReason;
   }
@@ -93,6 +101,8 @@ export class Attempt {
     }
     this.#stopReason ??= reason;
     this.#stopping.abort();
+    const unreachable = reason.kind === 'lost' && reason.reason === 'PodUnreachable';
+    if (reason.kind === 'abandoned' || reason.kind === 'deleted' || unreachable) this.#discarded.abort();
   }
 
   /** Takes note of a state of the Run. */
@@ -100,6 +110,7 @@ export class Attempt {
     if (isOlderThan(run, this.#run)) return;
     this.#run = run;
     if (!holdsFence(run, this.fence)) this.stop({kind: 'abandoned'});
+    else if (run.metadata?.deletionTimestamp !== undefined) this.stop({kind: 'deleted'});
     else if (run.spec.cancelRequested === true) this.stop({kind: 'cancelled'});
   }
 }

@@ -1,4 +1,4 @@
-import {closeSync, constants, fstatSync, openSync, type Stats} from 'node:fs';
+import {closeSync, constants, fstatSync, opendirSync, openSync, type Stats} from 'node:fs';
 import {chmod, opendir} from 'node:fs/promises';
 
 /** `O_PATH` of Linux, which `node:fs` does not name: a handle that needs no read permission and opens no FIFO. */
@@ -51,6 +51,16 @@ export class DirectoryHandle implements Disposable {
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the types know 'buffer' for readdir only
     const directory = await opendir(this.path('.'), {encoding: 'buffer' as BufferEncoding, bufferSize: 256});
     for await (const entry of directory) yield Buffer.from(entry.name);
+  }
+
+  /** Whether the directory has no entries. */
+  isEmpty(): boolean {
+    const directory = opendirSync(this.path('.').toString(), {bufferSize: 1});
+    try {
+      return directory.readSync() === null;
+    } finally {
+      directory.closeSync();
+    }
   }
 
   stat(): Stats {

@@ -29,7 +29,11 @@ export type RuntimedErrorCode =
   /** The Runtime server failed, or broke the protocol. */
   | 'RUNTIME_FAILED'
   /** The Runtime server does not know the execution. */
-  | 'EXECUTION_UNKNOWN';
+  | 'EXECUTION_UNKNOWN'
+  /** The API server does not let runtimed mark a Run that is going to have artifacts. */
+  | 'FINALIZER_REFUSED'
+  /** The API server does not let runtimed note the artifact store in the status of a Run. */
+  | 'SNAPSHOT_REFUSED';
 
 const retryableCodes: ReadonlySet<RuntimedErrorCode> = new Set([
   'WORKSPACE_BUSY',

@@ -1,5 +1,5 @@
 import type {RunLogHeader, RunLogStream} from '@kruntimes/api-types';
-import type {LineWriter} from './line-writer.ts';
+import type {LogSink} from './log-sink.ts';
 import {OutputTail} from './output-tail.ts';
 import {RunLog} from './run-log.ts';
 
@@ -58,7 +58,7 @@ export class Execution {
   #resolve!: (end: ExecutionEnd) => void;
 
   /** @param onDurable see {@link RunLog} */
-  constructor(id: string, header: RunLogHeader, writer: LineWriter, onDurable: (id: string, sequence: bigint) => void) {
+  constructor(id: string, header: RunLogHeader, writer: LogSink, onDurable: (id: string, sequence: bigint) => void) {
     this.id = id;
     this.ended = new Promise((resolve) => {
       this.#resolve = resolve;

@@ -2,6 +2,7 @@ import {write as writeCallback} from 'node:fs';
 import {promisify} from 'node:util';
 import type {Clock, Logger} from '@kruntimes/reconciler-kit';
 import {systemErrorCode} from './errors.ts';
+import type {LogSink} from './log-sink.ts';
 
 const write = promisify(writeCallback);
 
@@ -23,7 +24,7 @@ export interface LineWriterOptions {
  *
  * It holds what it is given until it is written; callers keep that bounded by waiting for the promise.
  */
-export class LineWriter {
+export class LineWriter implements LogSink {
   readonly #options: LineWriterOptions;
   #queue: {data: Buffer; resolve: () => void}[] = [];
   #writing = false;
@@ -50,6 +51,10 @@ export class LineWriter {
       this.#queue.push({data: Buffer.from(lines.map((line) => `${line}\n`).join('')), resolve});
       if (!this.#writing) void this.#drain();
     });
+  }
+
+  end(lines: readonly string[]): Promise<void> {
+    return this.write(lines);
   }
 
   async #drain(): Promise<void> {

@@ -55,6 +55,8 @@ export class PodWorld implements AsyncDisposable {
   readonly workspaceRoot = join(this.directory, 'workspace');
   readonly socketPath = join(this.directory, 'runtime.sock');
   readonly logPath = join(this.directory, 'runs.log');
+  readonly artifactsDirectory = join(this.directory, 'artifacts');
+  readonly spoolDirectory = join(this.directory, 'spool');
   readonly #cleanups: (() => Promise<unknown> | void)[] = [];
 
   private constructor(controlPlane: ControlPlaneAccess, client: Client, pod: PodIdentity, token: string) {
@@ -64,6 +66,7 @@ export class PodWorld implements AsyncDisposable {
     this.pod = pod;
     this.token = token;
     mkdirSync(this.workspaceRoot);
+    mkdirSync(this.artifactsDirectory);
   }
 
   static async create(): Promise<PodWorld> {
@@ -136,6 +139,9 @@ export class PodWorld implements AsyncDisposable {
         runningStatusDelayMs: 60_000,
         leaseRenewSeconds: 10,
         unreachableSeconds: 300,
+        artifactsDirectory: this.artifactsDirectory,
+        artifactsCredentials: join(this.directory, 'credentials'),
+        spoolDirectory: this.spoolDirectory,
         drainBindAddress: '127.0.0.1:0',
         ...flags,
       },
@@ -245,7 +251,7 @@ async function createIdentity(client: Client, namespace: string): Promise<void> 
   await client.kind(kinds.Role).create({
     metadata,
     rules: [
-      {apiGroups: ['kruntimes.io'], resources: ['runs'], verbs: ['get', 'list', 'watch']},
+      {apiGroups: ['kruntimes.io'], resources: ['runs'], verbs: ['get', 'list', 'watch', 'patch']},
       {apiGroups: ['kruntimes.io'], resources: ['runs/status'], verbs: ['get', 'update']},
       {apiGroups: [''], resources: ['pods'], verbs: ['get', 'list', 'watch']},
       {apiGroups: [''], resources: ['pods/status'], verbs: ['patch']},

@@ -7,11 +7,13 @@ import {ApiError, Metrics, silentLogger} from '@kruntimes/reconciler-kit';
 import {ManualClock} from '@kruntimes/reconciler-kit/testing';
 import {EndReason, ExecutionState} from '@kruntimes/runtime-protocol';
 import {type Context, type Span, type Tracer, trace} from '@opentelemetry/api';
+import {ArtifactStorage} from './artifact-storage.ts';
 import {Attempt, type AttemptOrigin} from './attempt.ts';
 import {ExecutionControl} from './execution-control.ts';
 import {FakeRuntimeServer} from './fake-runtime-server.fixture.ts';
 import {MemoryLineWriter} from './memory-line-writer.fixture.ts';
 import {RunExecutor} from './run-executor.ts';
+import {RunFinalizer} from './run-finalizer.ts';
 import {RuntimeConnection} from './runtime-connection.ts';
 import {createRuntimedMetrics} from './runtimed-metrics.ts';
 import {Slots} from './slots.ts';
@@ -51,6 +53,10 @@ class StoredRun {
 
   async get(): Promise<Run> {
     return this.run;
+  }
+
+  async patch(): Promise<Run> {
+    throw new ApiError({status: 403});
   }
 
   async updateStatus({metadata, status}: Run): Promise<Run> {
@@ -108,6 +114,8 @@ async function setUp(options: {sessions?: boolean; spec?: Partial<RunSpec>; log?
   open.push(() => workspaces.close());
   const slots = new Slots({runs: 1});
   const tracer = new NotingTracer();
+  const writer = new StatusWriter({...parts, runs: stored});
+  const finalizer = new RunFinalizer({...parts, runs: stored});
   const executor = new RunExecutor({
     ...parts,
     workspaces,
@@ -115,7 +123,8 @@ async function setUp(options: {sessions?: boolean; spec?: Partial<RunSpec>; log?
     slots,
     connection,
     control: new ExecutionControl({...parts, connection}),
-    writer: new StatusWriter({...parts, runs: stored}),
+    writer,
+    artifacts: new ArtifactStorage({...parts, finalizer, writer}),
     log,
     runningStatusDelayMs: 250,
     tracer: tracer as unknown as Tracer,

@@ -10,6 +10,7 @@ import {
 } from '@kruntimes/api-types';
 import type {Clock, Logger, Timer} from '@kruntimes/reconciler-kit';
 import {context, type Span, SpanStatusCode, type Tracer, trace} from '@opentelemetry/api';
+import type {ArtifactStorage} from './artifact-storage.ts';
 import type {Attempt} from './attempt.ts';
 import {attemptOutcome} from './attempt-outcome.ts';
 import {describeError, isRuntimedError} from './errors.ts';
@@ -17,10 +18,12 @@ import {executeRequest} from './execute-request.ts';
 import {Execution, type ExecutionEnd} from './execution.ts';
 import {aborted, type ExecutionControl} from './execution-control.ts';
 import type {LineWriter} from './line-writer.ts';
+import type {LogSpool} from './log-spool.ts';
 import type {RuntimeConnection} from './runtime-connection.ts';
 import type {AttemptResult, RuntimedMetrics} from './runtimed-metrics.ts';
 import type {Reservation, Slots} from './slots.ts';
 import {materialiseSource} from './source.ts';
+import {SpooledLog} from './spooled-log.ts';
 import type {StatusWriter} from './status-writer.ts';
 import type {Workspace, WorkspaceRoot} from './workspace.ts';
 import type {WorkspaceCleaner} from './workspace-cleaner.ts';
@@ -32,6 +35,7 @@ export interface RunExecutorOptions {
   connection: RuntimeConnection;
   control: ExecutionControl;
   writer: StatusWriter;
+  artifacts: ArtifactStorage;
   log: LineWriter;
   /** How long it takes until nothing can run any more at a Runtime server that does not answer. */
   lostAfterMs: number;
@@ -58,6 +62,8 @@ interface Work {
   readonly execution: Execution;
   readonly span: Span;
   readonly logger: Logger;
+  /** The log as it is going to be stored, if it is. */
+  readonly spool: LogSpool | undefined;
   /** Aborted when this process must end. */
   readonly signal: AbortSignal;
   workspace: Workspace | undefined;
@@ -91,7 +97,8 @@ export class RunExecutor {
       const adoption = await this.#adopt(work);
       reservation = await this.#step(work, 'wait', () => this.#reserve(work));
       if (reservation !== undefined) attempt.begin();
-      const end = await this.#runToEnd(work, adoption);
+      const ended = await this.#runToEnd(work, adoption);
+      const end = await this.#store(work, ended, signal);
       const result = await this.#step(work, 'report', () => this.#report(work, end, signal));
       await this.#step(work, 'clean', () => this.#clean(work, signal));
       this.#conclude(work, end, result);
@@ -105,7 +112,7 @@ export class RunExecutor {
   }
 
   #begin(attempt: Attempt, signal: AbortSignal): Work {
-    const {connection, log, logger, tracer} = this.#options;
+    const {connection, artifacts, log, logger, tracer} = this.#options;
     const {namespace, name, fence, executionId} = attempt;
     const header = {run: {namespace, name, uid: fence.uid}, attempt: fence.attempt};
     const attributes = {
@@ -114,9 +121,12 @@ export class RunExecutor {
       'kruntimes.run.uid': fence.uid,
       'kruntimes.run.attempt': fence.attempt,
     };
+    const spool = artifacts.logSpool(attempt);
+    const sink = spool === undefined ? log : new SpooledLog(log, spool);
     return {
       attempt,
-      execution: new Execution(executionId, header, log, (id, sequence) => connection.acknowledge(id, sequence)),
+      execution: new Execution(executionId, header, sink, (id, sequence) => connection.acknowledge(id, sequence)),
+      spool,
       span: tracer.startSpan('run', {attributes}),
       logger: logger.child({namespace, run: name, attempt: fence.attempt}),
       signal,
@@ -289,10 +299,42 @@ export class RunExecutor {
     };
   }
 
+  /** Stores what the program left, unless another attempt follows: of those that are repeated nothing is kept. */
+  async #store(work: Work, end: AttemptEnd, signal: AbortSignal): Promise<AttemptEnd> {
+    const {artifacts, clock} = this.#options;
+    const {attempt, workspace, spool, sent} = work;
+    const decision = decideRetry(attempt.run, end.outcome, () => 0);
+    if (!sent || decision.retry || attempt.abandoned.aborted) return end;
+    const {stdoutBytes = 0, stderrBytes = 0} = end.output ?? {};
+    const log = stdoutBytes + stderrBytes > 0 ? spool : undefined;
+    if (log === undefined && (workspace?.artifactsLeft() ?? 'nothing') === 'nothing') return end;
+    // Two writes at once would only be in each other's way.
+    await work.runningWrite;
+    const succeeded = decision.phase === 'Succeeded';
+    const startTime = end.startTime ?? new Date(clock.now());
+    const {
+      refs,
+      artifacts: condition,
+      failure,
+    } = await this.#step(work, 'store', () => artifacts.store({attempt, workspace, log, succeeded, startTime}, signal));
+    const stored = {
+      ...end,
+      ...(refs === undefined ? {} : {artifactRefs: refs}),
+      ...(condition === undefined ? {} : {artifacts: condition}),
+    };
+    if (failure === undefined || !succeeded) return stored;
+    const {stopReason} = attempt;
+    const outcome: Outcome =
+      stopReason?.kind === 'lost' && attempt.discarded.aborted
+        ? attemptOutcome(stopReason, undefined)
+        : {kind: 'failed', reason: 'ArtifactError', message: failure};
+    return {...stored, outcome, message: failure};
+  }
+
   /** Writes the end of the attempt: the one terminal write, or the way back to Pending. */
   async #report(work: Work, end: AttemptEnd, signal: AbortSignal): Promise<AttemptResult> {
     signal.throwIfAborted();
-    const {writer, clock, random} = this.#options;
+    const {artifacts, writer, clock, random} = this.#options;
     const {attempt} = work;
     // Two writes at once would only be in each other's way.
     await work.runningWrite;
@@ -305,16 +347,19 @@ export class RunExecutor {
     };
     const compute = (run: DeepReadonly<Run>) => endAttemptStatus(run, attempt.fence, end, {now, random});
     const written = await writer.writeUntilDone(attempt, compute, reduce, signal);
-    return written.kind === 'written' ? written.status.phase : 'Abandoned';
+    if (written.kind === 'written') return written.status.phase;
+    if (end.artifactRefs !== undefined) await artifacts.remove(attempt, signal);
+    return 'Abandoned';
   }
 
   /** Makes the Runtime server forget the execution, then removes the workspace: never before the end is reported. */
-  async #clean({attempt, execution, workspace, sent}: Work, signal: AbortSignal): Promise<void> {
+  async #clean({attempt, execution, workspace, spool, sent}: Work, signal: AbortSignal): Promise<void> {
     const {connection, control, cleaner} = this.#options;
     if (sent) await control.forget(execution.id, signal);
     connection.unfollow(execution.id);
     workspace?.close();
     signal.throwIfAborted();
+    await spool?.remove();
     await cleaner.remove(attempt.key, signal);
   }
 

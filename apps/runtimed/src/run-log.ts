@@ -1,5 +1,5 @@
 import {RunLogFormatter, type RunLogHeader, type RunLogStream, type RunLogTotals} from '@kruntimes/api-types';
-import type {LineWriter} from './line-writer.ts';
+import type {LogSink} from './log-sink.ts';
 
 /** A held-back byte is printed as it is when so much other output has come since. */
 const heldLimitBytes = 64 * 1024;
@@ -19,7 +19,7 @@ export interface LoggedOutput {
  */
 export class RunLog {
   readonly #formatter: RunLogFormatter;
-  readonly #writer: LineWriter;
+  readonly #writer: LogSink;
   readonly #onDurable: (sequence: bigint) => void;
   /** Where a character began whose end has not come yet. */
   readonly #held = new Map<RunLogStream, {sequence: bigint; bytesSince: number}>();
@@ -27,7 +27,7 @@ export class RunLog {
   #durable = 0n;
 
   /** @param onDurable called with rising sequence numbers; every event up to there is written */
-  constructor(header: RunLogHeader, writer: LineWriter, onDurable: (sequence: bigint) => void) {
+  constructor(header: RunLogHeader, writer: LogSink, onDurable: (sequence: bigint) => void) {
     this.#formatter = new RunLogFormatter(header);
     this.#writer = writer;
     this.#onDurable = onDurable;
@@ -60,7 +60,7 @@ export class RunLog {
   /** Prints the last line. @returns when the whole log is written */
   end(totals: RunLogTotals, time: Date): Promise<void> {
     this.#held.clear();
-    return this.#writer.write(this.#formatter.end(totals, time));
+    return this.#writer.end(this.#formatter.end(totals, time));
   }
 
   async #write(lines: string[], sequence: bigint): Promise<void> {

@@ -21,6 +21,7 @@ export interface RuntimedMetrics {
   readonly stepSeconds: Histogram;
   readonly statusWritesTotal: Counter;
   readonly outputBytesTotal: Counter;
+  readonly artifactBytesTotal: Counter;
   readonly leaseRenewalsTotal: Counter;
   readonly runtimeConnected: Gauge;
   readonly runtimeConnections: Counter;
@@ -53,6 +54,10 @@ export function createRuntimedMetrics(metrics: Metrics): RuntimedMetrics {
       name: 'kruntimes_runtimed_output_bytes_total',
       help: 'Bytes that programs wrote',
       labelNames: ['stream'],
+    }),
+    artifactBytesTotal: metrics.counter({
+      name: 'kruntimes_runtimed_artifact_bytes_total',
+      help: 'Bytes of artifacts and logs that were put into the artifact store',
     }),
     leaseRenewalsTotal: metrics.counter({
       name: 'kruntimes_runtimed_lease_renewals_total',

@@ -1,3 +1,9 @@
+import {
+  ARTIFACTS_CREDENTIALS_DIRECTORY,
+  ARTIFACTS_DIRECTORY,
+  type ArtifactStoreSpec,
+  SPOOL_DIRECTORY,
+} from '@kruntimes/api-types';
 import {parseBindAddress} from '@kruntimes/reconciler-kit';
 import {type Endpoint, parseEndpoint} from '@kruntimes/runtime-protocol';
 import {type Command, InvalidArgumentError} from 'commander';
@@ -14,6 +20,10 @@ export interface RuntimedOptions {
   leaseRenewSeconds: number;
   unreachableSeconds: number;
   drainBindAddress: string;
+  artifactStore?: ArtifactStoreSpec;
+  artifactsDirectory: string;
+  artifactsCredentials: string;
+  spoolDirectory: string;
 }
 
 /** Adds the flags to a command. */
@@ -40,6 +50,22 @@ export function addRuntimedOptions(command: Command): void {
       'where to serve /drain to the preStop hook of the container runtime; 0 turns it off',
       bindAddress,
       '0',
+    )
+    .option(
+      '--artifact-store <json>',
+      'spec.artifactStore of the Runtime (default: artifacts are not stored)',
+      parseStore,
+    )
+    .option('--artifacts-directory <directory>', 'where the volume of a filesystem store is', ARTIFACTS_DIRECTORY)
+    .option(
+      '--artifacts-credentials <directory>',
+      'where the Secret of an S3 store is',
+      ARTIFACTS_CREDENTIALS_DIRECTORY,
+    )
+    .option(
+      '--spool-directory <directory>',
+      'where logs and archives wait to be stored; must be out of reach of programs, and outlive this process',
+      SPOOL_DIRECTORY,
     );
 }
 
@@ -79,6 +105,22 @@ function parseCapacity(text: string): Resources {
     if (!Number.isSafeInteger(units) || units < 0) throw new InvalidArgumentError('Units must be whole numbers.');
   }
   return {runs: 1, ...value};
+}
+
+function parseStore(text: string): ArtifactStoreSpec {
+  const value: unknown = parseJson(text);
+  const isStore = (store: unknown): store is ArtifactStoreSpec =>
+    typeof store === 'object' && store !== null && 'filesystem' in store !== 's3' in store;
+  if (!isStore(value)) throw new InvalidArgumentError('It must be an object with either filesystem or s3.');
+  return value;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new InvalidArgumentError('It must be JSON.');
+  }
 }
 
 function integer(least: number): (text: string) => number {

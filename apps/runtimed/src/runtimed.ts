@@ -11,21 +11,25 @@ import {
 } from '@kruntimes/reconciler-kit';
 import type {Tracer} from '@opentelemetry/api';
 import type {Pod} from 'kubernetes-types/core/v1.d.ts';
+import {ArtifactStorage, type OpenedArtifactStore} from './artifact-storage.ts';
 import {Drain} from './drain.ts';
 import {DrainServer} from './drain-server.ts';
 import {aborted, ExecutionControl} from './execution-control.ts';
 import {LeaseRecord} from './lease-record.ts';
 import {LeaseRenewal} from './lease-renewal.ts';
 import {LineWriter} from './line-writer.ts';
+import {openArtifactStore} from './open-artifact-store.ts';
 import {sweepOrphans} from './orphans.ts';
 import type {PodIdentity} from './pod-identity.ts';
 import {Readiness, type ReadinessState} from './readiness.ts';
 import {RunExecutor} from './run-executor.ts';
+import {RunFinalizer} from './run-finalizer.ts';
 import {RunRegistry} from './run-registry.ts';
 import {RuntimeConnection} from './runtime-connection.ts';
 import {createRuntimedMetrics} from './runtimed-metrics.ts';
 import {leaseExpiryMs, type RuntimedOptions} from './runtimed-options.ts';
 import {Slots} from './slots.ts';
+import {SpoolDirectory} from './spool-directory.ts';
 import {StatusWriter} from './status-writer.ts';
 import {WorkspaceRoot} from './workspace.ts';
 import {WorkspaceCleaner} from './workspace-cleaner.ts';
@@ -105,6 +109,10 @@ export class Runtimed {
     const log = new LineWriter({fd: logFd, clock, logger});
     // An earlier process may have died in the middle of a line, and the next one must not be glued to it.
     if (begun.size > 0) void log.write(['']);
+    const writer = new StatusWriter({...parts, runs: client.kind(runKind)});
+    const opened = openStore(options, logger);
+    const finalizer = new RunFinalizer({...parts, runs: client.kind(runKind)});
+    const artifacts = new ArtifactStorage({...parts, opened, finalizer, writer});
     const executor = new RunExecutor({
       ...parts,
       workspaces,
@@ -112,7 +120,8 @@ export class Runtimed {
       slots,
       connection,
       control,
-      writer: new StatusWriter({...parts, runs: client.kind(runKind)}),
+      writer,
+      artifacts,
       log,
       lostAfterMs,
       runningStatusDelayMs: options.runningStatusDelayMs,
@@ -191,6 +200,7 @@ export class Runtimed {
       // Not sooner: a server sends what happened in the absence of its daemon once, to those who listen then.
       working.push(connection.run(end.signal));
       const isActive = (key: string): boolean => registryOfRuns.has(key);
+      if (opened !== undefined) working.push(opened.spool.sweep(isActive));
       const orphans = {workspaces: begun, isActive, connection, control, cleaner, slots, logger};
       working.push(sweepOrphans(orphans, end.signal));
       if (!drain.begun) this.#state = {ready: true, reason: 'Serving', message: ''};
@@ -208,6 +218,7 @@ export class Runtimed {
       started.cancel();
       readiness.close();
       await Promise.allSettled(working);
+      await opened?.store.close();
     }
   }
 
@@ -225,6 +236,15 @@ export class Runtimed {
     timer.cancel();
     if (runs.size > 0) logger.error('attempts not ended in time', {attempts: runs.size});
   }
+}
+
+/** The store of the Runtime and where what goes there is put down before. */
+function openStore(options: RuntimedOptions, logger: Logger): OpenedArtifactStore | undefined {
+  const {artifactStore: spec, artifactsDirectory, artifactsCredentials, spoolDirectory} = options;
+  if (spec === undefined) return undefined;
+  const store = openArtifactStore(spec, {artifacts: artifactsDirectory, credentials: artifactsCredentials});
+  const spool = SpoolDirectory.open({path: spoolDirectory, maxBytesPerRun: spec.maxBytesPerRun, logger});
+  return store === undefined ? undefined : {store, spec, spool};
 }
 
 /** The Runs of a Pod that have not ended: with the finished ones, memory would grow for ever. */

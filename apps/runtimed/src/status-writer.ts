@@ -7,7 +7,15 @@ import {
   type Run,
   type RunStatus,
 } from '@kruntimes/api-types';
-import {type Clock, isConflict, isInvalid, isNotFound, type KindClient, type Logger} from '@kruntimes/reconciler-kit';
+import {
+  type Clock,
+  isApiError,
+  isConflict,
+  isInvalid,
+  isNotFound,
+  type KindClient,
+  type Logger,
+} from '@kruntimes/reconciler-kit';
 import type {Attempt} from './attempt.ts';
 import {BackOff} from './back-off.ts';
 import type {RuntimedMetrics} from './runtimed-metrics.ts';
@@ -99,6 +107,33 @@ export class StatusWriter {
           namespace: attempt.namespace,
           error,
         });
+        await clock.sleep(backOff.next(), signal);
+      }
+    }
+  }
+
+  /**
+   * Writes until it has succeeded or the Run is not this execution any more; a refusal is final.
+   *
+   * @param signal ends the trying; its reason is thrown
+   * @throws ApiError what the API server answers to a write that it will never take
+   */
+  async writeUnlessRefused(
+    attempt: Attempt,
+    compute: (run: DeepReadonly<Run>) => RunStatus,
+    signal: AbortSignal,
+  ): Promise<WriteResult> {
+    const {clock, random, logger} = this.#options;
+    const backOff = new BackOff({...retry, random});
+    for (;;) {
+      signal.throwIfAborted();
+      try {
+        return await this.write(attempt, compute);
+      } catch (error) {
+        if (isConflict(error)) continue;
+        if (error instanceof ApiTypesError || (isApiError(error) && !error.retryable)) throw error;
+        const {name, namespace} = attempt;
+        logger.warn('status write failed, will be tried again', {run: name, namespace, error});
         await clock.sleep(backOff.next(), signal);
       }
     }

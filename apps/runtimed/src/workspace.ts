@@ -166,6 +166,21 @@ export class Workspace {
     return readOutputsFile(this.#handle, entryNames.outputs);
   }
 
+  /** Whether the program left artifacts; `no directory` when it put something else there. Takes microseconds. */
+  artifactsLeft(): 'nothing' | 'directory' | 'no directory' {
+    try {
+      using artifacts = this.#handle.openDirectory(entryNames.artifacts);
+      return artifacts.isEmpty() ? 'nothing' : 'directory';
+    } catch (error) {
+      return systemErrorCode(error) === 'ENOENT' ? 'nothing' : 'no directory';
+    }
+  }
+
+  /** The directory of artifacts by way of the open workspace: valid while it is open, whoever renames what. */
+  artifactsPath(): Buffer {
+    return this.#handle.path(entryNames.artifacts);
+  }
+
   /** When the workspace was made, in milliseconds since the epoch; user code cannot set it back. */
   createdAt(): number {
     return this.#handle.stat().birthtimeMs;
