@@ -22,8 +22,8 @@ import {
 } from './deployment-rollout.ts';
 
 export interface DeploymentControllerOptions {
-  /** Only Deployments and Pods with this label. */
-  labelSelector: string;
+  /** Only Deployments and Pods with this label; all when left out. */
+  labelSelector?: string | undefined;
   namespace?: string | undefined;
   clock?: Clock;
 }

@@ -1,7 +1,6 @@
 import {mkdir, mkdtemp} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
-import {RUNTIME_LABEL} from '@kruntimes/api-types';
 import {
   Client,
   type ClusterConfig,
@@ -142,7 +141,12 @@ export class DevCluster implements AsyncDisposable {
       const [controller, scheduler] = await Promise.all([app('controller'), app('scheduler')]);
       const withArgs = (name: AppName): readonly string[] => [...programs[name], ...(options.args?.[name] ?? [])];
       const images = {
-        ...imagesOf({...programs, runtimed: withArgs('runtimed'), 'bash-runtime': withArgs('bash-runtime')}),
+        ...imagesOf({
+          ...programs,
+          runtimed: withArgs('runtimed'),
+          'bash-runtime': withArgs('bash-runtime'),
+          'runtime-maintainer': withArgs('runtime-maintainer'),
+        }),
         ...options.images,
       };
       const cluster = new DevCluster({
@@ -260,7 +264,7 @@ export class DevCluster implements AsyncDisposable {
     const {namespace, logger = silentLogger} = this.#options;
     const config = this.controlPlane.userConfig({user: 'system:kube-controller-manager', groups: ['system:masters']});
     const manager = newManager(config, 'controller-manager', logger);
-    addDeploymentController(manager, {labelSelector: RUNTIME_LABEL, namespace});
+    addDeploymentController(manager, {namespace});
     addGarbageCollector(manager, {kinds: ownedKinds, namespace});
     if (namespace === undefined) addNamespaceLifecycle(manager, {clusterCa: this.controlPlane.ca});
     return run(manager, logger);

@@ -4,7 +4,7 @@ import {fileURLToPath} from 'node:url';
 import type {ImageMap} from './node/image-map.ts';
 
 /** The apps, as they are built. */
-const appNames = ['controller', 'scheduler', 'runtimed', 'bash-runtime'] as const;
+const appNames = ['controller', 'scheduler', 'runtimed', 'bash-runtime', 'runtime-maintainer'] as const;
 export type AppName = (typeof appNames)[number];
 
 /** Command line of each app, to which arguments are added. */
@@ -42,5 +42,6 @@ export function imagesOf(programs: LocalPrograms): ImageMap {
   return {
     'kruntimes-runtimed': {command: programs.runtimed},
     'kruntimes-bash-runtime': {command: programs['bash-runtime']},
+    'kruntimes-runtime-maintainer': {command: programs['runtime-maintainer']},
   };
 }

@@ -34,9 +34,17 @@ export class PodVolumes {
    * it goes on where the last call failed.
    */
   async prepare(signal: AbortSignal): Promise<void> {
-    for (const volume of this.#options.pod.spec?.volumes ?? []) {
+    const {volumes = [], containers = [], initContainers = []} = this.#options.pod.spec ?? {};
+    for (const volume of volumes) {
       if (this.#folders.has(volume.name)) continue;
-      this.#folders.set(volume.name, await this.#prepareVolume(volume, signal));
+      const folder = await this.#prepareVolume(volume, signal);
+      if (volume.persistentVolumeClaim || volume.emptyDir) {
+        for (const {volumeMounts = []} of [...initContainers, ...containers]) {
+          for (const {name, subPath} of volumeMounts)
+            if (name === volume.name && subPath) await sharedFolder(join(folder, subPath));
+        }
+      }
+      this.#folders.set(volume.name, folder);
     }
   }
 

@@ -1,0 +1,46 @@
+/** The maintainer's program: deletes and serves the artifacts of one store in one namespace. */
+import {Manager} from '@kruntimes/reconciler-kit';
+import {runServerApp} from '@kruntimes/reconciler-kit/app';
+import packageJson from '../package.json' with {type: 'json'};
+import {addMaintainer} from './add-maintainer.ts';
+import {addMaintainerOptions, type MaintainerOptions} from './maintainer-options.ts';
+import {openArtifactStore} from './open-artifact-store.ts';
+
+await runServerApp<MaintainerOptions>({
+  name: 'kruntimes-runtime-maintainer',
+  version: packageJson.version,
+  description:
+    'Deletes the artifacts of Runs that are deleted, and serves those of others, for one store in one namespace.',
+  examples: [
+    'kruntimes-runtime-maintainer --namespace team-a --artifact-store \'{"filesystem":{"claimName":"artifacts"}}\'',
+    'kruntimes-runtime-maintainer --namespace team-a --artifact-store \'{"s3":{"bucket":"artifacts"}}\' --kubeconfig ~/.kube/config',
+  ],
+  leaderElection: false,
+  serviceAccountDirectory: process.env['KRUNTIME_SERVICE_ACCOUNT_DIR'],
+  options: addMaintainerOptions,
+  run: async ({options, config, logger, metrics, signal, clock}) => {
+    const manager = new Manager({
+      name: 'kruntimes-runtime-maintainer',
+      config,
+      logger,
+      metrics,
+      clock,
+      metricsBindAddress: options.metricsBindAddress,
+      healthProbeBindAddress: options.healthProbeBindAddress,
+    });
+    const store = openArtifactStore(options.artifactStore, {
+      artifacts: options.artifactsDirectory,
+      credentials: options.artifactsCredentials,
+    });
+    addMaintainer(manager, {
+      ...options,
+      namespace: options.namespace ?? config.namespace,
+      spec: options.artifactStore,
+      store,
+      clock,
+      logger,
+    });
+    await manager.start(signal);
+    await store.close();
+  },
+});
