@@ -1,7 +1,7 @@
 import type * as Sdk from '@aws-sdk/client-s3';
 import type {S3Client} from '@aws-sdk/client-s3';
 import {ArtifactStoreError} from './errors.ts';
-import {errorMessage} from './failure.ts';
+import {errorCode, errorMessage, errorName} from './failure.ts';
 
 export interface S3StoreOptions {
   bucket: string;
@@ -33,13 +33,16 @@ export const SILENCE_TIMEOUT_MS = 60_000;
 /** Clients of one bucket. The SDK takes a while to load, so that happens with the first request. */
 export class S3Connection {
   readonly bucket: string;
+  /** How much is asked for by one request of a list. */
+  readonly pageSize: number;
   /** For messages. */
   readonly where: string;
   readonly #options: S3StoreOptions;
   #loaded: Promise<{sdk: S3Sdk; requests: S3Client; downloads: S3Client}> | undefined;
 
-  constructor(options: S3StoreOptions) {
+  constructor(options: S3StoreOptions, pageSize: number) {
     this.bucket = options.bucket;
+    this.pageSize = pageSize;
     this.where = `bucket ${options.bucket}${options.endpoint === undefined ? '' : ` at ${options.endpoint}`}`;
     this.#options = options;
   }
@@ -65,7 +68,7 @@ export class S3Connection {
 
   #client(sdk: S3Sdk, timeouts: object): S3Client {
     const {endpoint, region, forcePathStyle, credentials} = this.#options;
-    return new sdk.S3Client({
+    const client = new sdk.S3Client({
       region: region ?? process.env['AWS_REGION'] ?? 'us-east-1',
       ...(endpoint === undefined ? {} : {endpoint}),
       forcePathStyle: forcePathStyle ?? endpoint !== undefined,
@@ -77,7 +80,26 @@ export class S3Connection {
       // It costs a connection per request, and seconds where a proxy does not answer it.
       expectContinueHeader: false,
     });
+    // The SDK asks errors for their class, and loses those of sockets where they have another `Error`: in a test runner.
+    client.middlewareStack.add(
+      (next) => async (args) => {
+        try {
+          return await next(args);
+        } catch (error) {
+          throw error instanceof Error ? error : copyOf(error);
+        }
+      },
+      {step: 'deserialize', priority: 'low', name: 'ownErrors'},
+    );
+    return client;
   }
+}
+
+function copyOf(error: unknown): Error {
+  return Object.assign(new Error(errorMessage(error), {cause: error}), {
+    name: errorName(error) ?? 'Error',
+    code: errorCode(error),
+  });
 }
 
 async function readCredentials(read: () => Promise<S3Credentials>) {

@@ -13,6 +13,7 @@ const names: Readonly<Record<string, ArtifactStoreErrorCode>> = {
   InvalidAccessKeyId: 'ACCESS_DENIED',
   InvalidToken: 'ACCESS_DENIED',
   SignatureDoesNotMatch: 'ACCESS_DENIED',
+  XAdminUserNotFound: 'ACCESS_DENIED',
   EntityTooLarge: 'TOO_LARGE',
   InsufficientStorage: 'STORE_FULL',
   QuotaExceeded: 'STORE_FULL',
@@ -28,7 +29,6 @@ const names: Readonly<Record<string, ArtifactStoreErrorCode>> = {
 const statuses: Readonly<Record<number, ArtifactStoreErrorCode>> = {
   401: 'ACCESS_DENIED',
   403: 'ACCESS_DENIED',
-  404: 'NOT_FOUND',
   408: 'UNAVAILABLE',
   413: 'TOO_LARGE',
   429: 'UNAVAILABLE',

@@ -24,7 +24,7 @@ import {Settling} from './settling.ts';
 const PUT_ID = 'put-id';
 const DELETES_IN_FLIGHT = 8;
 /** How often there may be something new after everything was deleted. */
-const MAX_DELETE_ROUNDS = 20;
+const MAX_DELETE_ROUNDS = 100;
 
 /**
  * Keeps objects in a bucket of S3, or of a server that speaks its protocol. What is larger than 8 MiB is uploaded in parts, with at most 24
@@ -34,18 +34,20 @@ export function createS3Store(options: S3StoreOptions): ArtifactStore {
   return new S3Store(options);
 }
 
-class S3Store implements ArtifactStore {
+/** See {@link createS3Store}. */
+export class S3Store implements ArtifactStore {
   readonly #connection: S3Connection;
   readonly #prefix: string;
 
-  constructor(options: S3StoreOptions) {
+  /** @param pageSize for tests: how much is asked for by one request of a list */
+  constructor(options: S3StoreOptions, {pageSize = 1000}: {pageSize?: number} = {}) {
     const {bucket, prefix = '', endpoint} = options;
     if (bucket === '') throw new ArtifactStoreError('OPTIONS_INVALID', 'bucket must not be empty');
     if (endpoint !== undefined && !/^https?:$/.test(URL.parse(endpoint)?.protocol ?? '')) {
       throw new ArtifactStoreError('OPTIONS_INVALID', `endpoint must be an http or https URL, not ${endpoint}`);
     }
     this.#prefix = prefix === '' || prefix.endsWith('/') ? prefix : `${prefix}/`;
-    this.#connection = new S3Connection(options);
+    this.#connection = new S3Connection(options, pageSize);
   }
 
   async put(key: string, body: Readable, {sizeBytes, contentType, signal}: PutOptions): Promise<StoredObject> {
@@ -184,13 +186,11 @@ class S3Store implements ArtifactStore {
   }
 
   async #abortUploads(prefix: string, signal: AbortSignal | undefined): Promise<number> {
-    const uploads = [];
-    try {
-      for await (const upload of listUploads(this.#connection, prefix, signal)) uploads.push(upload);
-    } catch (error) {
+    const uploads = await listUploads(this.#connection, prefix, signal).catch((error: unknown) => {
       // A server without multipart uploads has none that are unfinished.
-      if (!isS3Error(error, 'NotImplemented')) throw error;
-    }
+      if (isS3Error(error, 'NotImplemented')) return [];
+      throw error;
+    });
     for (const upload of uploads) await abortUpload(this.#connection, upload, signal);
     return uploads.length;
   }
@@ -219,7 +219,12 @@ class S3Store implements ArtifactStore {
     const {sdk, requests} = await this.#connection.load();
     let token: string | undefined;
     do {
-      const request = {Bucket: this.#connection.bucket, Prefix: prefix, ContinuationToken: token};
+      const request = {
+        Bucket: this.#connection.bucket,
+        Prefix: prefix,
+        MaxKeys: this.#connection.pageSize,
+        ContinuationToken: token,
+      };
       const page: ListObjectsV2CommandOutput = await requests.send(
         new sdk.ListObjectsV2Command(request),
         sending(signal),

@@ -1,5 +1,4 @@
 import {setTimeout as delay} from 'node:timers/promises';
-import type {ListMultipartUploadsCommandOutput} from '@aws-sdk/client-s3';
 import {ArtifactStoreError} from './errors.ts';
 import type {S3Connection} from './s3-connection.ts';
 import {isS3Error} from './s3-error.ts';
@@ -14,32 +13,18 @@ export interface S3Upload {
 const MAX_ABORTS = 10;
 const ABORT_DELAY_MS = 200;
 
-/** Unfinished uploads of all keys that begin with a string. A bucket that is not there has none. */
-export async function* listUploads(
+/** Unfinished uploads of keys that begin with a string: one page of them, for they are aborted then, and the next page is the first. */
+export async function listUploads(
   connection: S3Connection,
   prefix: string,
   signal: AbortSignal | undefined,
-): AsyncGenerator<S3Upload> {
+): Promise<S3Upload[]> {
   const {sdk, requests} = await connection.load();
-  let marker: {KeyMarker?: string; UploadIdMarker?: string} | undefined = {};
-  while (marker !== undefined) {
-    const request = {Bucket: connection.bucket, Prefix: prefix, ...marker};
-    const page: ListMultipartUploadsCommandOutput = await requests.send(
-      new sdk.ListMultipartUploadsCommand(request),
-      sending(signal),
-    );
-    for (const {Key, UploadId} of page.Uploads ?? []) {
-      if (Key?.startsWith(prefix) && UploadId !== undefined) yield {key: Key, uploadId: UploadId};
-    }
-    const {NextKeyMarker, NextUploadIdMarker} = page;
-    marker =
-      page.IsTruncated && NextKeyMarker !== undefined
-        ? {
-            KeyMarker: NextKeyMarker,
-            ...(NextUploadIdMarker === undefined ? {} : {UploadIdMarker: NextUploadIdMarker}),
-          }
-        : undefined;
-  }
+  const request = {Bucket: connection.bucket, Prefix: prefix, MaxUploads: connection.pageSize};
+  const {Uploads = []} = await requests.send(new sdk.ListMultipartUploadsCommand(request), sending(signal));
+  return Uploads.flatMap(({Key, UploadId}) =>
+    Key?.startsWith(prefix) && UploadId !== undefined ? [{key: Key, uploadId: UploadId}] : [],
+  );
 }
 
 /**
@@ -75,7 +60,7 @@ export async function abortUploadsOf(
   except: string | undefined,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  for await (const upload of listUploads(connection, key, signal)) {
+  for (const upload of await listUploads(connection, key, signal)) {
     if (upload.key === key && upload.uploadId !== except) await abortUpload(connection, upload, signal);
   }
 }

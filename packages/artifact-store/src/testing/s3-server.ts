@@ -73,6 +73,13 @@ export class S3Server implements AsyncDisposable {
     await client.send(new CreateBucketCommand({Bucket: name}));
   }
 
+  /** Begins an upload that nobody will finish. */
+  async beginUpload(bucket: string, key: string): Promise<void> {
+    await using client = await this.#client();
+    const {CreateMultipartUploadCommand} = await import('@aws-sdk/client-s3');
+    await client.send(new CreateMultipartUploadCommand({Bucket: bucket, Key: key}));
+  }
+
   /** Unfinished uploads of a bucket, as `key`. */
   async listUploads(bucket: string): Promise<string[]> {
     await using client = await this.#client();
