@@ -8,6 +8,12 @@ export type RuntimedErrorCode =
   | 'PATH_INVALID'
   /** A source cannot be put into the workspace as it is written. */
   | 'SOURCE_INVALID'
+  /** A source is larger than this runtimed takes. */
+  | 'SOURCE_TOO_LARGE'
+  /** A source took too long to fetch. */
+  | 'SOURCE_TIMEOUT'
+  /** git could not fetch or read a repository. */
+  | 'GIT_FAILED'
   /** The workspace of an attempt is there already: an earlier process began it. */
   | 'WORKSPACE_EXISTS'
   /** A workspace grows while it is being removed. */
@@ -37,6 +43,8 @@ export type RuntimedErrorCode =
 
 const retryableCodes: ReadonlySet<RuntimedErrorCode> = new Set([
   'WORKSPACE_BUSY',
+  'SOURCE_TIMEOUT',
+  'GIT_FAILED',
   'RUNTIME_UNAVAILABLE',
   'RUNTIME_TIMEOUT',
   'RUNTIME_BUSY',

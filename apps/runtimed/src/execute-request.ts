@@ -7,9 +7,10 @@ import type {WorkspacePaths} from './workspace.ts';
 /**
  * What the Runtime server is asked to execute.
  *
+ * @param workingDir absolute path
  * @throws RuntimedError `PATH_INVALID` for an entrypoint that leads out of the working directory
  */
-export function executeRequest(attempt: Attempt, paths: WorkspacePaths): ExecuteRequest {
+export function executeRequest(attempt: Attempt, paths: WorkspacePaths, workingDir = paths.work): ExecuteRequest {
   const {spec} = attempt.run;
   const entrypoint = entrypointOf(spec);
   if (entrypoint !== undefined) splitRelativePath(entrypoint);
@@ -18,7 +19,7 @@ export function executeRequest(attempt: Attempt, paths: WorkspacePaths): Execute
     args: [...(spec.args ?? [])],
     env: programEnvironment(attempt, spec, paths),
     timeoutSeconds: BigInt(spec.timeoutSeconds ?? 0),
-    workingDir: paths.work,
+    workingDir,
     entrypoint: entrypoint ?? '',
     handler: '',
   };

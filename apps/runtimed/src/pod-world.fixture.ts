@@ -31,6 +31,7 @@ import {type RunningServer, type ServeOptions, serveRuntime} from '@kruntimes/ru
 import {trace} from '@opentelemetry/api';
 import type {Pod} from 'kubernetes-types/core/v1.d.ts';
 import {bashRuntime} from './bash-runtime.fixture.ts';
+import type {GitOptions} from './git/git-options.ts';
 import type {PodIdentity} from './pod-identity.ts';
 import {Runtimed} from './runtimed.ts';
 import type {RuntimedOptions} from './runtimed-options.ts';
@@ -143,6 +144,7 @@ export class PodWorld implements AsyncDisposable {
         artifactsCredentials: join(this.directory, 'credentials'),
         spoolDirectory: this.spoolDirectory,
         drainBindAddress: '127.0.0.1:0',
+        ...gitOptions(this.directory),
         ...flags,
       },
       pod: this.pod,
@@ -241,6 +243,19 @@ export class PodWorld implements AsyncDisposable {
     for (const cleanup of this.#cleanups.splice(0).toReversed()) await cleanup();
     rmSync(this.directory, {recursive: true, force: true});
   }
+}
+
+/** A cache of its own, and no credentials. */
+function gitOptions(directory: string): GitOptions {
+  return {
+    gitCredentials: [],
+    gitCredentialsDirectory: join(directory, 'git-credentials'),
+    gitCache: join(directory, 'git-cache'),
+    gitCacheMaxBytes: 1 << 30,
+    gitMaxBytes: 1 << 28,
+    gitMaxFiles: 10_000,
+    gitTimeoutSeconds: 60,
+  };
 }
 
 /** A ServiceAccount with the permissions that the controller gives to runtimed. */

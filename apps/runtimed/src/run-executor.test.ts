@@ -120,6 +120,7 @@ async function setUp(options: {sessions?: boolean; spec?: Partial<RunSpec>; log?
     ...parts,
     workspaces,
     cleaner: new WorkspaceCleaner({...parts, workspaces}),
+    git: {materialise: () => Promise.reject(new Error('no git here'))},
     slots,
     connection,
     control: new ExecutionControl({...parts, connection}),

@@ -17,6 +17,7 @@ import {describeError, isRuntimedError} from './errors.ts';
 import {executeRequest} from './execute-request.ts';
 import {Execution, type ExecutionEnd} from './execution.ts';
 import {aborted, type ExecutionControl} from './execution-control.ts';
+import type {GitSources} from './git/git-sources.ts';
 import type {LineWriter} from './line-writer.ts';
 import type {LogSpool} from './log-spool.ts';
 import type {RuntimeConnection} from './runtime-connection.ts';
@@ -31,6 +32,8 @@ import type {WorkspaceCleaner} from './workspace-cleaner.ts';
 export interface RunExecutorOptions {
   workspaces: WorkspaceRoot;
   cleaner: WorkspaceCleaner;
+  /** Fetches sources of kind git. */
+  git: Pick<GitSources, 'materialise'>;
   slots: Slots;
   connection: RuntimeConnection;
   control: ExecutionControl;
@@ -67,6 +70,8 @@ interface Work {
   /** Aborted when this process must end. */
   readonly signal: AbortSignal;
   workspace: Workspace | undefined;
+  /** Of the program, once the source is there. */
+  workingDir: string | undefined;
   /** Whether the Runtime server may know the execution. */
   sent: boolean;
   /** When the program was started, in milliseconds since the epoch, by this clock. */
@@ -131,6 +136,7 @@ export class RunExecutor {
       logger: logger.child({namespace, run: name, attempt: fence.attempt}),
       signal,
       workspace: undefined,
+      workingDir: undefined,
       sent: attempt.origin !== 'bound',
       startedAt: undefined,
       runningWrite: undefined,
@@ -189,7 +195,7 @@ export class RunExecutor {
     const failure = await this.#step(work, 'prepare', () => this.#prepare(work));
     if (failure !== undefined || work.workspace === undefined || attempt.stopping.aborted) return failure;
     connection.follow(execution);
-    const request = executeRequest(attempt, work.workspace.paths);
+    const request = executeRequest(attempt, work.workspace.paths, work.workingDir);
     const onSent = (): void => {
       work.sent = true;
     };
@@ -202,10 +208,10 @@ export class RunExecutor {
     const {attempt} = work;
     try {
       work.workspace = await this.#options.workspaces.create(attempt.key);
-      await materialiseSource(attempt.run.spec.source, work.workspace);
-      executeRequest(attempt, work.workspace.paths);
+      work.workingDir = await materialiseSource(attempt.run.spec, work.workspace, this.#options.git, attempt.stopping);
       return undefined;
     } catch (error) {
+      if (attempt.stopping.aborted && !isRuntimedError(error, 'WORKSPACE_EXISTS')) return undefined;
       const message = describeError(error);
       if (isRuntimedError(error, 'WORKSPACE_EXISTS')) {
         // Somebody began this attempt after all. Another one must not be begun while its program runs.

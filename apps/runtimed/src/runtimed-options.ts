@@ -8,10 +8,11 @@ import {parseBindAddress} from '@kruntimes/reconciler-kit';
 import {type Endpoint, parseEndpoint} from '@kruntimes/runtime-protocol';
 import {type Command, InvalidArgumentError} from 'commander';
 import {describeError} from './errors.ts';
+import {addGitOptions, type GitOptions} from './git/git-options.ts';
 import type {Resources} from './slots.ts';
 
 /** Flags of runtimed beside those of every server app. */
-export interface RuntimedOptions {
+export interface RuntimedOptions extends GitOptions {
   runtimeName: string;
   runtimeEndpoint: Endpoint[];
   workspaceRoot: string;
@@ -28,6 +29,7 @@ export interface RuntimedOptions {
 
 /** Adds the flags to a command. */
 export function addRuntimedOptions(command: Command): void {
+  addGitOptions(command);
   command
     .requiredOption('--runtime-name <name>', 'name of the Runtime that this Pod belongs to')
     .option(

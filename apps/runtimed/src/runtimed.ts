@@ -15,6 +15,7 @@ import {ArtifactStorage, type OpenedArtifactStore} from './artifact-storage.ts';
 import {Drain} from './drain.ts';
 import {DrainServer} from './drain-server.ts';
 import {aborted, ExecutionControl} from './execution-control.ts';
+import {GitSources} from './git/git-sources.ts';
 import {LeaseRecord} from './lease-record.ts';
 import {LeaseRenewal} from './lease-renewal.ts';
 import {LineWriter} from './line-writer.ts';
@@ -51,6 +52,8 @@ export interface RuntimedContext {
 const stopLimitMs = 25_000;
 /** A restart that is over sooner does not show in the Pod condition. */
 const startingMs = 3_000;
+/** As many fetches at the same time; each may take memory, disk and CPU of the sidecar. */
+const gitConcurrency = 4;
 const leaseRecordName = '.lease-renewed';
 
 /**
@@ -113,10 +116,12 @@ export class Runtimed {
     const opened = openStore(options, logger);
     const finalizer = new RunFinalizer({...parts, runs: client.kind(runKind)});
     const artifacts = new ArtifactStorage({...parts, opened, finalizer, writer});
+    const git = gitSources(options, clock, logger);
     const executor = new RunExecutor({
       ...parts,
       workspaces,
       cleaner,
+      git,
       slots,
       connection,
       control,
@@ -218,6 +223,7 @@ export class Runtimed {
       started.cancel();
       readiness.close();
       await Promise.allSettled(working);
+      await git.close();
       await opened?.store.close();
     }
   }
@@ -245,6 +251,21 @@ function openStore(options: RuntimedOptions, logger: Logger): OpenedArtifactStor
   const store = openArtifactStore(spec, {artifacts: artifactsDirectory, credentials: artifactsCredentials});
   const spool = SpoolDirectory.open({path: spoolDirectory, maxBytesPerRun: spec.maxBytesPerRun, logger});
   return store === undefined ? undefined : {store, spec, spool};
+}
+
+function gitSources(options: RuntimedOptions, clock: Clock, logger: Logger): GitSources {
+  return new GitSources({
+    cacheDirectory: options.gitCache,
+    cacheMaxBytes: options.gitCacheMaxBytes,
+    credentials: options.gitCredentials,
+    credentialsDirectory: options.gitCredentialsDirectory,
+    maxBytes: options.gitMaxBytes,
+    maxFiles: options.gitMaxFiles,
+    timeoutSeconds: options.gitTimeoutSeconds,
+    concurrency: gitConcurrency,
+    clock,
+    logger,
+  });
 }
 
 /** The Runs of a Pod that have not ended: with the finished ones, memory would grow for ever. */

@@ -162,6 +162,17 @@ export class Workspace {
     }
   }
 
+  /** Opens `work`, to write a tree of files into it. */
+  openWork(): DirectoryHandle {
+    return this.#handle.openDirectory(entryNames.work);
+  }
+
+  /** Makes `work` anew, without anything in it. */
+  async emptyWork(clock: Clock): Promise<void> {
+    await removeTree(this.#handle, entryNames.work, clock);
+    await mkdir(this.#handle.path(entryNames.work), {mode: 0o700});
+  }
+
   readOutputs(): Outputs {
     return readOutputsFile(this.#handle, entryNames.outputs);
   }
