@@ -1,10 +1,15 @@
-import {type ChildProcess, spawn} from 'node:child_process';
+import type {ChildProcess} from 'node:child_process';
 import {once} from 'node:events';
-import {existsSync, mkdirSync, openSync, readFileSync, writeFileSync} from 'node:fs';
+import {existsSync, readFileSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
-import {fileURLToPath} from 'node:url';
 import {afterEach, beforeEach, describe, expect, test} from '@jest/globals';
 import {type Run, runKind} from '@kruntimes/api-types';
+import {
+  kill,
+  startProcess,
+  startRuntimed as startRuntimedIn,
+  startRuntimeServer as startRuntimeServerIn,
+} from './pod-processes.fixture.ts';
 import {PodWorld} from './pod-world.fixture.ts';
 
 let world: PodWorld;
@@ -17,7 +22,6 @@ afterEach(async () => {
   await world[Symbol.asyncDispose]();
 });
 
-const nodeFlags = ['--conditions=development', '--disable-warning=ExperimentalWarning'];
 const notes = () => join(world.directory, 'notes');
 const readNotes = () => (existsSync(notes()) ? readFileSync(notes(), 'utf8') : '');
 const runs = () => world.client.kind(runKind);
@@ -30,57 +34,8 @@ async function until(description: string, condition: () => boolean): Promise<voi
   }
 }
 
-function startProcess(source: string, args: string[], env: Record<string, string>): ChildProcess {
-  const output = openSync(world.logPath, 'a');
-  const errors = openSync(join(world.directory, 'errors.log'), 'a');
-  const child = spawn(process.execPath, [...nodeFlags, fileURLToPath(new URL(source, import.meta.url)), ...args], {
-    env: {PATH: process.env.PATH ?? '', ...env},
-    stdio: ['ignore', output, errors],
-  });
-  world.defer(() => kill(child));
-  return child;
-}
-
-async function kill(child: ChildProcess, signal: NodeJS.Signals = 'SIGKILL'): Promise<number | null> {
-  if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
-  child.kill(signal);
-  const [code] = await once(child, 'exit');
-  return code;
-}
-
-/** runtimed as the controller injects it, with its ServiceAccount's folder. */
-function startRuntimed(flags: string[] = []): ChildProcess {
-  const serviceAccount = join(world.directory, 'serviceaccount');
-  mkdirSync(serviceAccount, {recursive: true});
-  writeFileSync(join(serviceAccount, 'token'), world.token);
-  writeFileSync(join(serviceAccount, 'ca.crt'), world.controlPlane.ca);
-  writeFileSync(join(serviceAccount, 'namespace'), world.namespace);
-  const {hostname, port} = new URL(world.controlPlane.server);
-  const args = [
-    '--runtime-name=bash',
-    `--workspace-root=${world.workspaceRoot}`,
-    `--runtime-endpoint=unix://${world.socketPath}`,
-    '--capacity={"runs":4}',
-    '--metrics-bind-address=0',
-    '--health-probe-bind-address=0',
-    '--running-status-delay-ms=60000',
-    ...flags,
-  ];
-  return startProcess('./main.ts', args, {
-    POD_NAME: world.pod.name,
-    POD_NAMESPACE: world.namespace,
-    POD_UID: world.pod.uid,
-    KUBERNETES_SERVICE_HOST: hostname,
-    KUBERNETES_SERVICE_PORT: port,
-    KRUNTIME_SERVICE_ACCOUNT_DIR: serviceAccount,
-  });
-}
-
-function startRuntimeServer(): ChildProcess {
-  return startProcess('./bash-runtime-process.fixture.ts', ['--workspace-root', world.workspaceRoot], {
-    KRUNTIME_SOCKET: world.socketPath,
-  });
-}
+const startRuntimed = (flags?: string[]): ChildProcess => startRuntimedIn(world, flags);
+const startRuntimeServer = (): ChildProcess => startRuntimeServerIn(world);
 
 /** Prints numbers until the file `go` is there, and one more line then. */
 const counting = (name = 'go') =>
@@ -257,7 +212,7 @@ test.each([
   'without its identity it says: %s',
   async (message, env) => {
     const kubeconfig = world.controlPlane.kubeconfigPath;
-    const child = startProcess('./main.ts', ['--runtime-name=bash', '--kubeconfig', kubeconfig], env);
+    const child = startProcess(world, './main.ts', ['--runtime-name=bash', '--kubeconfig', kubeconfig], env);
     const [code] = await once(child, 'exit');
     expect(code).toBe(1);
     expect(readFileSync(join(world.directory, 'errors.log'), 'utf8')).toContain(message);
