@@ -111,6 +111,8 @@ async function story(system: FaultSystem, run: PlannedRun, uid: string): Promise
     `  object: ${JSON.stringify(system.run(run.name))}`,
     '  states:',
     ...history,
+    '  events:',
+    ...(await system.eventsOf(run.name)).map((line) => `    ${line}`),
     '  ledger:',
     ...system.ledger.linesOf(uid).map((line) => `    ${line}`),
     '  logs:',

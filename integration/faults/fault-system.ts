@@ -296,6 +296,12 @@ export class FaultSystem {
     return target;
   }
 
+  /** The Events about a Run, in a line each. */
+  async eventsOf(name: string): Promise<string[]> {
+    const {items} = await this.cluster.client.kind(kinds.Event).list({namespace: this.namespace});
+    return items.filter(({regarding}) => regarding?.name === name).map(({reason, note}) => `${reason}: ${note}`);
+  }
+
   /** Lines of the logs of all parts that name a Run. */
   async logLinesOf(run: {name: string; uid: string}): Promise<string[]> {
     const lines: string[] = [];

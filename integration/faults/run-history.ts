@@ -19,6 +19,7 @@ interface WatchAnswer {
 }
 
 const pauseMs = 50;
+const caughtUpMs = 60_000;
 
 /**
  * Every state that every Run of a namespace ever had, from etcd itself: a watch on the API server may skip states when the
@@ -76,9 +77,14 @@ export class RunHistory {
     const answer = await fetch(`${this.#etcdServer}/v3/kv/range`, {method: 'POST', body: JSON.stringify(query)});
     const {kvs = []} = (await answer.json()) as {kvs?: {mod_revision: string}[]};
     const newest = Number(kvs[0]?.mod_revision ?? 0);
+    const deadline = performance.now() + caughtUpMs;
     while (this.#nextRevision <= newest) {
       if (this.#compacted) throw new Error('etcd no longer has all states of the Runs');
-      await new Promise<void>((resolve) => this.#waiting.add(resolve));
+      if (performance.now() > deadline) throw new Error(`etcd did not send revision ${newest} in ${caughtUpMs} ms`);
+      const limit = new AbortController();
+      const news = new Promise<void>((resolve) => this.#waiting.add(resolve));
+      await Promise.race([news, delay(caughtUpMs, undefined, {signal: limit.signal}).catch(() => {})]);
+      limit.abort();
     }
   }
 

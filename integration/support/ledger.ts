@@ -63,7 +63,7 @@ export class Ledger {
     return entries.toSorted(Ledger.order);
   }
 
-  /** In the order of their starts. @throws when an end has no start: that is no ledger. */
+  /** In the order of their starts. An end without a start is that of a program which began before {@link clear}. */
   executions(): LedgerExecution[] {
     const executions: LedgerExecution[] = [];
     const open = new Map<string, LedgerExecution[]>();
@@ -76,8 +76,7 @@ export class Ledger {
         open.set(key, [...started, execution]);
       } else if (word === 'end') {
         const ended = started.shift();
-        if (ended === undefined) throw new Error(`the ledger has an end without a start: ${key}`);
-        ended.endSeconds = Number(seconds);
+        if (ended !== undefined) ended.endSeconds = Number(seconds);
       }
     }
     return executions;
@@ -102,8 +101,9 @@ export class Ledger {
   }
 
   /** Resolves when at least so many programs have started. */
-  async started(count: number): Promise<void> {
-    const {promise, resolve} = Promise.withResolvers<void>();
+  async started(count: number, timeoutMs = 120_000): Promise<void> {
+    const {promise, resolve, reject} = Promise.withResolvers<void>();
+    const timer = setTimeout(() => reject(new Error(`${count} programs did not start in ${timeoutMs} ms`)), timeoutMs);
     const check = (): void => {
       if (this.#lines().filter(([word]) => word === 'start').length >= count) resolve();
     };
@@ -112,6 +112,7 @@ export class Ledger {
     try {
       await promise;
     } finally {
+      clearTimeout(timer);
       watcher.close();
     }
   }
