@@ -44,6 +44,7 @@ describe('deploymentOf', () => {
         '--runtime-endpoint=unix:///run/kruntimes/runtime.sock',
         '--runtime-endpoint=127.0.0.1:7000',
         '--capacity={"runs":4}',
+        '--git-cache=/var/cache/kruntimes/git',
         '--metrics-bind-address=$(POD_IP):19092',
         '--health-probe-bind-address=$(POD_IP):19093',
         '--drain-bind-address=$(POD_IP):19094',
@@ -89,6 +90,22 @@ describe('deploymentOf', () => {
     );
     expect(mounts).toEqual(['runtimed']);
     expect(pod.automountServiceAccountToken).toBe(false);
+  });
+
+  test('mounts the git cache and the Secrets of gitCredentials in runtimed only, readable for its user', () => {
+    const gitCredentials = [{secretName: 'github', hosts: ['github.com']}];
+    const modeOf = (podSpec: Partial<PodSpec>): number | undefined =>
+      podOf(runtime(podSpec, {gitCredentials})).volumes?.find(({name}) => name === 'kruntimes-git-credentials')
+        ?.projected?.defaultMode;
+    const pod = podOf(runtime({}, {gitCredentials}));
+    const mounts = [...(pod.initContainers ?? []), ...pod.containers].flatMap(({name, volumeMounts = []}) =>
+      volumeMounts
+        .filter((mount) => mount.name.startsWith('kruntimes-git'))
+        .map((mount) => `${name} ${mount.mountPath}`),
+    );
+    expect(mounts).toEqual(['runtimed /var/cache/kruntimes/git', 'runtimed /var/run/secrets/kruntimes.io/git']);
+    expect(modeOf({})).toBe(0o444);
+    expect(modeOf({securityContext: {runAsUser: 0}})).toBe(0o400);
   });
 
   test('honours a token that the template mounts explicitly', () => {
@@ -198,7 +215,12 @@ describe('deploymentOf', () => {
 
   test('without an artifact store there is neither spool nor group', () => {
     const pod = podOf(runtime());
-    expect(pod.volumes?.map(({name}) => name)).toEqual(['kruntimes-workspace', 'kruntimes-run', 'kruntimes-token']);
+    expect(pod.volumes?.map(({name}) => name)).toEqual([
+      'kruntimes-workspace',
+      'kruntimes-run',
+      'kruntimes-token',
+      'kruntimes-git-cache',
+    ]);
     expect(pod.securityContext).not.toHaveProperty('fsGroup');
   });
 

@@ -39,6 +39,7 @@ import type {
 import type {OwnerReference} from 'kubernetes-types/meta/v1.d.ts';
 import {ARTIFACTS_GROUP, artifactStoreAccess} from './artifact-store-access.ts';
 import {type Identity, identityOf, runtimedSecurity, runtimeSecurity} from './container-security.ts';
+import {gitAccess} from './git-access.ts';
 import {
   MAX_OUTPUT_BYTES_VARIABLE,
   SERVICE_ACCOUNT_DIRECTORY_VARIABLE,
@@ -118,7 +119,7 @@ function podTemplateOf(runtime: DeepReadonly<Runtime>, options: DeploymentOption
       containers: spec.containers.map((container) =>
         container === server ? runtimeContainer(runtime, spec, container, identity) : container,
       ),
-      volumes: [...(spec.volumes ?? []), ...ownVolumes(runtime)],
+      volumes: [...(spec.volumes ?? []), ...ownVolumes(runtime, identity)],
     },
   };
 }
@@ -155,8 +156,9 @@ function runtimedContainer(
   options: DeploymentOptions,
 ): Container {
   const port = server?.ports?.[0]?.containerPort ?? DEFAULT_RUNTIME_PORT;
-  const {unreachableSeconds, artifactStore} = runtime.spec;
+  const {unreachableSeconds, artifactStore, gitCredentials} = runtime.spec;
   const store = artifactStore && artifactStoreAccess(artifactStore);
+  const git = gitAccess(gitCredentials, identity.runAsUser);
   return {
     name: RUNTIMED_CONTAINER,
     image: runtime.spec.daemonImage ?? options.runtimedImage,
@@ -171,6 +173,7 @@ function runtimedContainer(
       `--capacity=${JSON.stringify(capacityOf(runtime))}`,
       ...(unreachableSeconds === undefined ? [] : [`--unreachable-seconds=${unreachableSeconds}`]),
       ...(store === undefined ? [] : [...store.args, `--spool-directory=${SPOOL_DIRECTORY}`]),
+      ...git.args,
       `--metrics-bind-address=$(POD_IP):${RUNTIMED_METRICS_PORT}`,
       `--health-probe-bind-address=$(POD_IP):${RUNTIMED_HEALTH_PORT}`,
       `--drain-bind-address=$(POD_IP):${RUNTIMED_DRAIN_PORT}`,
@@ -199,6 +202,7 @@ function runtimedContainer(
       ...sharedMounts,
       tokenMount,
       ...(store === undefined ? [] : [...store.mounts, {name: SPOOL_VOLUME, mountPath: SPOOL_DIRECTORY}]),
+      ...git.mounts,
     ],
     securityContext: runtimedSecurity(identity),
   };
@@ -228,8 +232,8 @@ export const tokenVolume: Volume = {
 };
 export const tokenMount: VolumeMount = {name: TOKEN_VOLUME, mountPath: SERVICE_ACCOUNT_DIRECTORY, readOnly: true};
 
-function ownVolumes(runtime: DeepReadonly<Runtime>): Volume[] {
-  const {artifactStore, workspace} = runtime.spec;
+function ownVolumes(runtime: DeepReadonly<Runtime>, identity: Identity): Volume[] {
+  const {artifactStore, gitCredentials, workspace} = runtime.spec;
   const {sizeLimit} = workspace ?? {};
   return [
     {name: WORKSPACE_VOLUME, emptyDir: sizeLimit === undefined ? {} : {sizeLimit: String(sizeLimit)}},
@@ -238,6 +242,7 @@ function ownVolumes(runtime: DeepReadonly<Runtime>): Volume[] {
     ...(artifactStore === undefined
       ? []
       : [...artifactStoreAccess(artifactStore).volumes, {name: SPOOL_VOLUME, emptyDir: {}}]),
+    ...gitAccess(gitCredentials, identity.runAsUser).volumes,
   ];
 }
 

@@ -90,8 +90,11 @@ export const ARTIFACT_STORE_LABEL = `${GROUP}/artifact-store` as const;
 /** emptyDir in which runtimed keeps fetched repositories, mounted in runtimed only. */
 export const GIT_CACHE_VOLUME = 'kruntimes-git-cache';
 export const GIT_CACHE_DIRECTORY = '/var/cache/kruntimes/git';
-/** Where the Secrets of spec.gitCredentials are mounted, in runtimed only, each in a directory of its name. */
+/** Volume of the Secrets of spec.gitCredentials, and where it is mounted, in runtimed only: each Secret is a directory of its name. */
+export const GIT_CREDENTIALS_VOLUME = 'kruntimes-git-credentials';
 export const GIT_CREDENTIALS_DIRECTORY = '/var/run/secrets/kruntimes.io/git';
+/** Keys of such a Secret: of kubernetes.io/basic-auth, of kubernetes.io/ssh-auth, the host keys of ssh, and authorities in PEM. */
+export const GIT_CREDENTIALS_KEYS = ['username', 'password', 'ssh-privatekey', 'known_hosts', 'ca.crt'] as const;
 /** TCP port on the loopback of a maintainer's Pod that serves artifacts. */
 export const MAINTAINER_PORT = 19095;
 /** ServiceAccount of maintainer Pods, and the Role it is bound to; one of each per namespace. */

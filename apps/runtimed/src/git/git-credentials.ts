@@ -1,5 +1,6 @@
 import {chmod, readFile, stat, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
+import type {GIT_CREDENTIALS_KEYS} from '@kruntimes/api-types';
 import {RuntimedError, systemErrorCode} from '../errors.ts';
 import {type GitUrl, isHostOf} from './git-url.ts';
 
@@ -33,8 +34,8 @@ const keys = {
   privateKey: 'ssh-privatekey',
   knownHosts: 'known_hosts',
   ca: 'ca.crt',
-} as const;
-type Key = (typeof keys)[keyof typeof keys];
+} as const satisfies Record<string, Key>;
+type Key = (typeof GIT_CREDENTIALS_KEYS)[number];
 
 const secretBytes = 1 << 20;
 
