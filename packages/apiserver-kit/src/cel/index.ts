@@ -16,6 +16,7 @@ export {CelError, type CelErrorCode, lineAndColumn} from './cel-error.ts';
 export {CelEnvironment, type EnvironmentOptions, type Program} from './environment.ts';
 export type {EvaluationResult} from './evaluator.ts';
 export {type FunctionTable, functionTable, type Implementation} from './function-table.ts';
+export {kubernetesLibraries} from './kubernetes/index.ts';
 export {type CelType, listType, mapType, objectType, optionalType, types} from './types.ts';
 export {
   type CelMap,
