@@ -1,14 +1,19 @@
-import {RUNTIME_LABEL, runtimeKind} from '@kruntimes/api-types';
+import {RUNTIME_LABEL, runKind, runtimeKind} from '@kruntimes/api-types';
 import {type Clock, kinds, type Logger, type Manager} from '@kruntimes/reconciler-kit';
+import {addArtifactRelease} from './artifact-release.ts';
+import {addMaintainerController} from './maintainer-controller.ts';
 import {projectPod, projectServiceAccount} from './projection.ts';
 import {addRunReaper} from './run-reaper.ts';
 import {addRunRetention} from './run-retention.ts';
+import {runsWithArtifacts} from './runs-with-artifacts.ts';
 import {addRuntimeController} from './runtime-controller.ts';
 import {addRuntimeIdentity} from './runtime-identity.ts';
 
 export interface AddControllersOptions {
   /** Image of runtimed where a Runtime names none. */
   runtimedImage: string;
+  /** Image of the maintainers of artifacts. */
+  maintainerImage: string;
   /** See RunRetentionOptions. */
   defaultRunTtl: number;
   maxFinishedRunsPerNamespace: number;
@@ -20,7 +25,7 @@ export interface AddControllersOptions {
 
 /** Gives a Manager everything that the controller does. */
 export function addControllers(manager: Manager, options: AddControllersOptions): void {
-  const {namespace, clock, logger, runtimedImage} = options;
+  const {namespace, clock, logger, runtimedImage, maintainerImage} = options;
   const scope = namespace === undefined ? {} : {namespace};
   const runtimes = manager.cache(runtimeKind, scope);
   const pods = manager.cache(kinds.Pod, {...scope, labelSelector: RUNTIME_LABEL, transform: projectPod});
@@ -28,6 +33,9 @@ export function addControllers(manager: Manager, options: AddControllersOptions)
   addRuntimeIdentity({manager, runtimes, pods, serviceAccounts, ...scope});
   addRuntimeController({manager, runtimes, serviceAccounts, runtimedImage, clock, ...scope});
   addRunReaper({manager, runtimes, pods, clock, logger, ...scope});
+  const stored = manager.cache(runKind, runsWithArtifacts(namespace));
+  addMaintainerController({manager, runs: stored, serviceAccounts, maintainerImage, ...scope});
+  addArtifactRelease({manager, runs: stored, clock});
   addRunRetention(manager, {
     defaultTtlSeconds: options.defaultRunTtl,
     maxFinishedRunsPerNamespace: options.maxFinishedRunsPerNamespace,

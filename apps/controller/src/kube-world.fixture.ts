@@ -54,6 +54,7 @@ export class KubeWorld {
     addControllers(manager, {
       namespace: this.namespace,
       runtimedImage: 'runtimed:x',
+      maintainerImage: 'maintainer:x',
       defaultRunTtl: 3600,
       maxFinishedRunsPerNamespace: 10_000,
       logger: silentLogger,

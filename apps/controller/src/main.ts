@@ -7,6 +7,7 @@ import {addControllers} from './add-controllers.ts';
 
 interface ControllerFlags {
   runtimedImage: string;
+  maintainerImage: string;
   defaultRunTtl: number;
   maxFinishedRunsPerNamespace: number;
 }
@@ -23,6 +24,11 @@ await runServerApp<ControllerFlags>({
   options: (command) => {
     command
       .option('--runtimed-image <image>', 'image of runtimed where a Runtime names none', 'kruntimes-runtimed:latest')
+      .option(
+        '--maintainer-image <image>',
+        'image of the maintainers of artifacts',
+        'kruntimes-runtime-maintainer:latest',
+      )
       .option(
         '--default-run-ttl <seconds>',
         'how long a finished Run is kept that does not say so itself',

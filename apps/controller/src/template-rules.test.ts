@@ -42,6 +42,7 @@ describe('templateProblems', () => {
     ['an annotation of ours', problems({}, {annotations: {'kruntimes.io/x': 'y'}}), 'metadata.annotations'],
     ['a shared process namespace', problems({shareProcessNamespace: true}), 'shareProcessNamespace'],
     ['the processes of the node', problems({hostPID: true}), 'hostPID'],
+    ['the identity of maintainers', problems({serviceAccountName: 'kruntimes-maintainer'}), 'serviceAccountName'],
     ['the network of the node', problems({hostNetwork: true}), 'hostNetwork'],
   ])('refuses %s', (_, found, text) => {
     expect(found).toHaveLength(1);

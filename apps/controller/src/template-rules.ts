@@ -1,6 +1,7 @@
 import {
   type DeepReadonly,
   GROUP,
+  MAINTAINER_SERVICE_ACCOUNT,
   RESERVED_VOLUME_PREFIX,
   RUN_DIRECTORY,
   RUNTIME_CONTAINER,
@@ -47,6 +48,10 @@ export function templateProblems(runtime: DeepReadonly<Runtime>): string[] {
     problems.push(
       'spec.automountServiceAccountToken must not be true: mount a projected serviceAccountToken where one is needed',
     );
+  }
+  for (const field of ['serviceAccountName', 'serviceAccount'] as const) {
+    if (spec?.[field] === MAINTAINER_SERVICE_ACCOUNT)
+      problems.push(`spec.${field} "${MAINTAINER_SERVICE_ACCOUNT}" is reserved`);
   }
   for (const field of ['labels', 'annotations'] as const) {
     for (const key of Object.keys(metadata?.[field] ?? {})) {
