@@ -107,7 +107,7 @@ function parseCidr(text: string): Cidr | undefined {
   return parsed && length <= parsed.bits ? new Cidr(parsed, length) : undefined;
 }
 
-function ip(text: string): Ip {
+function requireIp(text: string): Ip {
   const parsed = parseIp(text);
   if (!parsed) throw evaluationError(`IP Address ${JSON.stringify(text)} parse error during conversion from string`);
   return parsed;
@@ -142,9 +142,9 @@ function isGlobalUnicast(address: Ip): boolean {
 
 /** Addresses and their ranges. @see https://kubernetes.io/docs/reference/using-api/cel/#kubernetes-ip-address-library */
 export const addressLibrary = functionTable({
-  ip: {[`(string): ${ipType}`]: ip, [`${cidrType}.(): ${ipType}`]: (range: Cidr) => range.ip},
+  ip: {[`(string): ${ipType}`]: requireIp, [`${cidrType}.(): ${ipType}`]: (range: Cidr) => range.ip},
   isIP: {'(string): bool': (text: string) => parseIp(text) !== undefined},
-  'ip.isCanonical': {'(string): bool': (text: string) => ip(text).toString() === text},
+  'ip.isCanonical': {'(string): bool': (text: string) => requireIp(text).toString() === text},
   family: {[`${ipType}.(): int`]: ({bits}: Ip) => (bits === 32 ? 4n : 6n)},
   isUnspecified: {[`${ipType}.(): bool`]: isUnspecified},
   isLoopback: {[`${ipType}.(): bool`]: isLoopback},
@@ -155,7 +155,7 @@ export const addressLibrary = functionTable({
   isCIDR: {'(string): bool': (text: string) => parseCidr(text) !== undefined},
   containsIP: {
     [`${cidrType}.(${ipType}): bool`]: (range: Cidr, address: Ip) => range.contains(address),
-    [`${cidrType}.(string): bool`]: (range: Cidr, text: string) => range.contains(ip(text)),
+    [`${cidrType}.(string): bool`]: (range: Cidr, text: string) => range.contains(requireIp(text)),
   },
   containsCIDR: {
     [`${cidrType}.(${cidrType}): bool`]: containsCidr,
