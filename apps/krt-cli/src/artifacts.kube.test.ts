@@ -130,7 +130,7 @@ async function asked(pod: string, name: string): Promise<string[]> {
     .map(({range}) => range ?? 'all');
 }
 
-const in_ = (name: string): string => join(directory, name);
+const into = (name: string): string => join(directory, name);
 
 describe('krt artifacts list', () => {
   test('names, sizes and, on demand, digests', async () => {
@@ -173,7 +173,7 @@ describe('krt artifacts get', () => {
       'stored',
       'data.bin',
       '-o',
-      in_('never/'),
+      into('never/'),
       '--timeout',
       '1s',
     ]);
@@ -181,30 +181,30 @@ describe('krt artifacts get', () => {
     expect(tooLong.stderr).toContain(
       'error: no maintainer of the artifact store of Run "stored" was ready in 1s: it has no Pod yet; kubectl describe pods',
     );
-    const krt = cluster.start(['artifacts', 'get', 'stored', 'data.bin', '-o', in_('first/')]);
+    const krt = cluster.start(['artifacts', 'get', 'stored', 'data.bin', '-o', into('first/')]);
     await startMaintainer('maintainer');
     const {code, stdout, stderr} = await krt.result();
-    expect([code, stdout, stderr]).toEqual([0, `${in_('first/data.bin')} (data.bin, 1.9 MiB)\n`, '']);
-    expect((await readFile(in_('first/data.bin'))).equals(contents.get('data.bin')!)).toBe(true);
-    expect(await readdir(in_('first'))).toEqual(['data.bin']);
+    expect([code, stdout, stderr]).toEqual([0, `${into('first/data.bin')} (data.bin, 1.9 MiB)\n`, '']);
+    expect((await readFile(into('first/data.bin'))).equals(contents.get('data.bin')!)).toBe(true);
+    expect(await readdir(into('first'))).toEqual(['data.bin']);
   });
 
   test('replaces nothing without --force', async () => {
-    await writeFile(in_('mine'), 'mine');
-    const refused = await cluster.krt(['artifacts', 'get', 'stored', 'data.bin', '-o', in_('mine')]);
+    await writeFile(into('mine'), 'mine');
+    const refused = await cluster.krt(['artifacts', 'get', 'stored', 'data.bin', '-o', into('mine')]);
     expect([refused.code, refused.stderr]).toEqual([
       125,
-      `error: ${in_('mine')} exists already; --force replaces it, -o chooses another place\n`,
+      `error: ${into('mine')} exists already; --force replaces it, -o chooses another place\n`,
     ]);
-    expect((await readFile(in_('mine'))).toString()).toBe('mine');
-    expect((await cluster.krt(['artifacts', 'get', 'stored', 'data.bin', '-qo', in_('mine'), '--force'])).stdout).toBe(
+    expect((await readFile(into('mine'))).toString()).toBe('mine');
+    expect((await cluster.krt(['artifacts', 'get', 'stored', 'data.bin', '-qo', into('mine'), '--force'])).stdout).toBe(
       '',
     );
-    expect((await readFile(in_('mine'))).length).toBe(2_000_000);
+    expect((await readFile(into('mine'))).length).toBe(2_000_000);
     // What waits to become the file is not written through a link either.
-    await symlink(in_('elsewhere'), in_('linked.part'));
-    const linked = await cluster.krt(['artifacts', 'get', 'stored', 'data.bin', '-o', in_('linked')]);
-    expect([linked.code, linked.stderr]).toEqual([125, `error: ${in_('linked.part')}: it is a symbolic link\n`]);
+    await symlink(into('elsewhere'), into('linked.part'));
+    const linked = await cluster.krt(['artifacts', 'get', 'stored', 'data.bin', '-o', into('linked')]);
+    expect([linked.code, linked.stderr]).toEqual([125, `error: ${into('linked.part')}: it is a symbolic link\n`]);
   });
 
   test('goes on after cuts, from where it stopped', async () => {
@@ -227,56 +227,56 @@ describe('krt artifacts get', () => {
       'stored',
       'half.bin',
       '-o',
-      in_('half.bin'),
+      into('half.bin'),
       '--timeout',
       '2s',
     ]);
     expect(half.code).toBe(125);
     expect(half.stderr).toContain('error: artifact "half.bin" does not come: ');
     expect(half.stderr).toContain('; the same command goes on where it stopped\n');
-    const part = await readFile(in_('half.bin.part'));
+    const part = await readFile(into('half.bin.part'));
     expect(part.length).toBeGreaterThan(0);
     expect(part.equals(contents.get('half.bin')!.subarray(0, part.length))).toBe(true);
     const ref = {name: 'maintainer', namespace: cluster.namespace};
     await cluster.client.kind(kinds.Pod).delete(ref, {gracePeriodSeconds: 0});
     await startMaintainer('maintainer-2', {WHOLE: '1'});
-    expect((await cluster.krt(['artifacts', 'get', 'stored', 'half.bin', '-o', in_('half.bin')])).stderr).toBe('');
-    expect((await readFile(in_('half.bin'))).equals(contents.get('half.bin')!)).toBe(true);
+    expect((await cluster.krt(['artifacts', 'get', 'stored', 'half.bin', '-o', into('half.bin')])).stderr).toBe('');
+    expect((await readFile(into('half.bin'))).equals(contents.get('half.bin')!)).toBe(true);
     expect(await asked('maintainer-2', 'half.bin')).toEqual([`bytes=${part.length}-`]);
     // What lies there may be something else: then it begins anew.
-    await writeFile(in_('again.bin.part'), Buffer.alloc(100));
-    expect((await cluster.krt(['artifacts', 'get', 'stored', 'half.bin', '-o', in_('again.bin')])).stderr).toBe('');
-    expect((await readFile(in_('again.bin'))).equals(contents.get('half.bin')!)).toBe(true);
+    await writeFile(into('again.bin.part'), Buffer.alloc(100));
+    expect((await cluster.krt(['artifacts', 'get', 'stored', 'half.bin', '-o', into('again.bin')])).stderr).toBe('');
+    expect((await readFile(into('again.bin'))).equals(contents.get('half.bin')!)).toBe(true);
   });
 
   test('keeps nothing whose digest is wrong', async () => {
-    const wrong = await cluster.krt(['artifacts', 'get', 'stored', 'wrong.bin', '-o', in_('wrong/')]);
+    const wrong = await cluster.krt(['artifacts', 'get', 'stored', 'wrong.bin', '-o', into('wrong/')]);
     expect(wrong.code).toBe(125);
     expect(wrong.stderr).toContain('error: artifact "wrong.bin" is not what the Run stored: sha256:');
-    expect(await readdir(in_('wrong'))).toEqual([]);
+    expect(await readdir(into('wrong'))).toEqual([]);
   });
 
   test('--extract unpacks, without the modes that matter to others', async () => {
-    const tree = ['artifacts', 'get', 'stored', 'tree.tar.gz', '--extract', '-o', in_('x')];
+    const tree = ['artifacts', 'get', 'stored', 'tree.tar.gz', '--extract', '-o', into('x')];
     expect(await cluster.krt(tree)).toMatchObject({code: 0, stderr: ''});
-    expect((await readdir(in_('x'), {recursive: true})).toSorted()).toEqual([
+    expect((await readdir(into('x'), {recursive: true})).toSorted()).toEqual([
       'tree',
       'tree/a.txt',
       'tree/deep',
       'tree/deep/b.txt',
     ]);
-    expect((await readFile(in_('x/tree/deep/b.txt'))).toString()).toBe('b\n');
+    expect((await readFile(into('x/tree/deep/b.txt'))).toString()).toBe('b\n');
     expect((await cluster.krt(tree)).stderr).toContain('exists already');
     expect((await cluster.krt([...tree, '--force'])).code).toBe(0);
   });
 
   test('no name leads out of the directory', async () => {
-    const all = await cluster.krt(['artifacts', 'get', 'stored', '--all', '-o', in_('all')]);
+    const all = await cluster.krt(['artifacts', 'get', 'stored', '--all', '-o', into('all')]);
     expect([all.code, all.stderr]).toEqual([
       125,
       'error: artifact "../escape" cannot become a file: the name begins with a dot; give one with -o FILE, or -o - for stdout\n',
     ]);
-    expect(await readdir(in_('all'))).toEqual([]);
+    expect(await readdir(into('all'))).toEqual([]);
   });
 
   test('says which artifacts there are, and what is not allowed', async () => {

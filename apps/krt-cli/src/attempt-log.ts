@@ -101,6 +101,15 @@ export class AttemptLog {
     }
   }
 
+  /** Goes on with what a store keeps of the attempt: the lines that its Pod printed, from the first on. */
+  async readStored(body: AsyncIterable<Uint8Array>): Promise<AttemptLogResult> {
+    for await (const entry of readRunLog(body, this.#ref.uid, this.#ref.attempt)) {
+      if (entry.kind === 'output') await this.#take(entry);
+      else this.#finish(entry);
+    }
+    return this.#result;
+  }
+
   async #followUntil(
     {isOver, watchOver, overSignal}: {isOver: () => boolean; watchOver: Promise<void>; overSignal: AbortSignal},
     signal: AbortSignal,
@@ -181,14 +190,19 @@ export class AttemptLog {
       }
       // The filter may have cut off the beginning.
       if (filtered && this.#cursor.position(entry.stream) === 0 && entry.offset > 0) return 'head missing';
-      this.#result = {...this.#result, found: true};
       this.#sinceTime = wholeSeconds(Date.parse(entry.time));
-      const taken = this.#cursor.take(entry);
-      if (!taken) continue;
-      if (taken.missingBytes > 0) this.#options.sink.missing(entry.stream, taken.missingBytes);
-      await this.#options.sink.output({stream: entry.stream, bytes: taken.bytes, time: entry.time});
+      await this.#take(entry);
     }
     return 'broken off';
+  }
+
+  async #take(entry: Extract<AttemptLogEntry, {kind: 'output'}>): Promise<void> {
+    const {sink} = this.#options;
+    this.#result = {...this.#result, found: true};
+    const taken = this.#cursor.take(entry);
+    if (!taken) return;
+    if (taken.missingBytes > 0) sink.missing(entry.stream, taken.missingBytes);
+    await sink.output({stream: entry.stream, bytes: taken.bytes, time: entry.time});
   }
 
   #finish(end: Extract<AttemptLogEntry, {kind: 'end'}>): void {

@@ -11,6 +11,8 @@ export interface FollowRunOptions extends AttemptLogOptions {
   onlyThisAttempt?: boolean;
   /** The reader of the first attempt, when part of its log has been read already. */
   firstLog?: AttemptLog;
+  /** Where else the rest of a log may be, when it is not in the Pod any more. */
+  recover?: (log: AttemptLog, attempt: number, run: Run, signal: AbortSignal) => Promise<AttemptLogResult>;
   /** Called before the log of an attempt is read. */
   onAttempt?: (attempt: number, pod: string) => void;
   /** Called when the log of an attempt has been read as far as it goes. */
@@ -41,8 +43,9 @@ export async function followRun(options: FollowRunOptions, signal: AbortSignal):
       const log = current === options.fromAttempt && options.firstLog ? options.firstLog : new AttemptLog(ref, options);
       // `over` is awaited below: a rejection must not count as unhandled before.
       over.catch(() => undefined);
-      const result = await log.follow(over, signal);
+      let result = await log.follow(over, signal);
       const after = await over;
+      if (!result.complete && options.recover) result = await options.recover(log, current, after, signal);
       await options.onAttemptRead?.(current, result, after);
       if (hasEnded(after) || options.onlyThisAttempt) return after;
     } else {

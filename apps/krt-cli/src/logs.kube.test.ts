@@ -1,9 +1,14 @@
+import {fileURLToPath} from 'node:url';
 import {afterAll, beforeAll, describe, expect, jest, test} from '@jest/globals';
+import {ARTIFACT_STORE_LABEL, artifactStoreHash, RunLogFormatter, runKind} from '@kruntimes/api-types';
 import {kinds} from '@kruntimes/reconciler-kit';
 import {KrtCluster} from './testing/krt-cluster.ts';
+import {LocalNode} from './testing/local-node.ts';
 
 // Each test starts processes, on machines that may have a lot to do.
-jest.setTimeout(60_000);
+jest.setTimeout(300_000);
+
+const maintainer = fileURLToPath(new URL('./testing/fake-maintainer.mjs', import.meta.url));
 
 let cluster: KrtCluster;
 beforeAll(async () => {
@@ -31,6 +36,13 @@ describe('krt logs', () => {
     expect([tail.stdoutBytes, tail.stderr]).toEqual([Buffer.from([0xff, 0x0a]), 'oops\n']);
     const since = await cluster.krt(['logs', 'done', '--since', '10m']);
     expect([since.stdoutBytes, since.stderr]).toEqual([Buffer.from([0xff, 0x0a]), '']);
+    const sinceTime = await cluster.krt(['logs', 'done', '--since-time', '2026-01-01T11:00:01+01:00']);
+    expect([sinceTime.stdoutBytes, sinceTime.stderr]).toEqual([Buffer.from([0xff, 0x0a]), 'oops\n']);
+    const yesterday = await cluster.krt(['logs', 'done', '--since-time', 'yesterday']);
+    expect([yesterday.code, yesterday.stderr]).toEqual([
+      2,
+      'error: --since-time "yesterday" is not a time; write it as 2026-01-31T10:00:00Z\n',
+    ]);
     const times = await cluster.krt(['logs', 'done', '--timestamps']);
     expect(times.stdout).toContain('2026-01-01T10:00:00.000000Z one\n2026-01-01T10:00:00.000000Z two\n');
   });
@@ -76,7 +88,16 @@ describe('krt logs', () => {
     await player.end(exited(0));
     expect((await cluster.krt(['logs', 'twice'])).stdout).toBe('second\n');
     expect((await cluster.krt(['logs', 'twice', '--attempt', '1'])).stdout).toBe('first\n');
+    expect((await cluster.krt(['logs', 'twice', '--previous'])).stdout).toBe('first\n');
     expect((await cluster.krt(['logs', 'twice', '--attempt', '3'])).stderr).toContain('has had 2 attempts');
+    const once = await cluster.krt(['logs', 'done', '--previous']);
+    expect([once.code, once.stderr]).toEqual([
+      125,
+      'error: Run "done" has had one attempt only: Succeeded; krt logs done prints it\n',
+    ]);
+    for (const flags of [['--attempt', '1'], ['-f']]) {
+      expect((await cluster.krt(['logs', 'twice', '--previous', ...flags])).code).toBe(2);
+    }
   });
 
   test('falls back to what the status kept when the Pod is gone', async () => {
@@ -104,7 +125,67 @@ describe('krt logs', () => {
     const lost = await cluster.krt(['logs', 'lost']);
     expect([lost.code, lost.stderr]).toEqual([
       125,
-      'error: Pod bash-runtime-9 is gone, and the log of Run "lost" with it; krt result lost shows what is known\n',
+      'error: Pod bash-runtime-9 is gone, and the log of Run "lost" with it; krt result lost shows what is known; a Runtime with spec.artifactStore keeps logs\n',
     ]);
+  });
+
+  test('goes on in the artifact store where the log of a Pod that is gone ended', async () => {
+    const namespace = cluster.namespace;
+    const store = {filesystem: {claimName: 'artifacts'}};
+    const pod = await cluster.node.createPod(namespace, 'bash-runtime-10', 'bash');
+    await cluster.krt(['run', '-r', 'bash', '--name', 'kept', '--max-attempts', '2', '--', 'x']);
+    const runs = cluster.client.kind(runKind);
+    const ref = {name: 'kept', namespace};
+    const {metadata} = await runs.get('kept', {namespace});
+    const log = (attempt: number, text: string): string => {
+      const formatter = new RunLogFormatter({run: {...ref, uid: metadata?.uid ?? ''}, attempt});
+      const bytes = Buffer.from(text);
+      const totals = {stdoutBytes: bytes.length, stderrBytes: 0, truncatedBytes: 0};
+      const lines = [
+        ...formatter.write({stream: 'stdout', offset: 0, bytes, time: new Date()}),
+        ...formatter.end(totals, new Date()),
+      ];
+      return Buffer.from(lines.map((each) => `${each}\n`).join('')).toString('base64');
+    };
+    const artifacts = {'logs@1': log(1, 'first\n'), 'logs@2': log(2, 'one\ntwo\nthree\n')};
+    await using local = await LocalNode.start(cluster.controlPlane, namespace, {
+      'fake-maintainer': {command: [process.execPath, maintainer]},
+    });
+    await local.readyPod(
+      'maintainer',
+      {
+        containers: [
+          {
+            name: 'maintainer',
+            image: 'fake-maintainer',
+            args: ['--download-bind-address=127.0.0.1:19095'],
+            env: [
+              {name: 'RUN_UID', value: metadata?.uid ?? ''},
+              {name: 'ARTIFACTS', value: JSON.stringify(artifacts)},
+            ],
+            readinessProbe: {tcpSocket: {port: 19_095}, periodSeconds: 1},
+          },
+        ],
+      },
+      {[ARTIFACT_STORE_LABEL]: artifactStoreHash(store)},
+    );
+
+    const player = cluster.player('kept');
+    await player.bind(pod);
+    await player.end(exited(1), {skipLastLine: true});
+    await player.bind(pod);
+    const krt = cluster.start(['logs', '-f', 'kept']);
+    player.output('stdout', 'one\n');
+    await krt.printed('stdout', 'one\n');
+    await cluster.client.kind(kinds.Pod).delete({name: pod.name, namespace}, {gracePeriodSeconds: 0});
+    cluster.node.cut();
+    const bound = await runs.get('kept', {namespace});
+    await runs.updateStatus({...bound, status: {...bound.status, phase: 'Scheduled', artifactStore: store}});
+    const artifactRefs = [{name: 'logs', key: 'k', sizeBytes: 1, digest: `sha256:${'0'.repeat(64)}`}];
+    await player.end({...exited(0), artifactRefs}, {skipLastLine: true});
+    // What was printed before is not printed again.
+    expect(await krt.result()).toMatchObject({code: 0, stdout: 'one\ntwo\nthree\n', stderr: ''});
+    expect(await cluster.krt(['logs', 'kept'])).toMatchObject({code: 0, stdout: 'one\ntwo\nthree\n', stderr: ''});
+    expect(await cluster.krt(['logs', 'kept', '-p'])).toMatchObject({code: 0, stdout: 'first\n', stderr: ''});
   });
 });

@@ -1,6 +1,6 @@
 import {once} from 'node:events';
 import {type IncomingMessage, request} from 'node:http';
-import {ARTIFACT_STORE_LABEL, artifactStoreHash, MAINTAINER_PORT, type Run} from '@kruntimes/api-types';
+import {ARTIFACT_STORE_LABEL, artifactStoreHash, LOGS_ARTIFACT, MAINTAINER_PORT, type Run} from '@kruntimes/api-types';
 import {type Clock, type DeepReadonly, isApiError, kinds, ReconcilerKitError, Watcher} from '@kruntimes/reconciler-kit';
 import type {Pod} from 'kubernetes-types/core/v1.d.ts';
 import {type ArtifactBody, type ArtifactSource, type ExpectedArtifact, RetryLater} from './artifact-download.ts';
@@ -40,6 +40,15 @@ export class MaintainerSource implements ArtifactSource {
     };
     const response = await this.#get(`artifacts/${encodeURIComponent(artifact.name)}`, headers, signal);
     return artifactBody(response, artifact.name, offset, this.#options.clock);
+  }
+
+  /**
+   * The log of an attempt as its Pod printed it.
+   * @throws KrtError `NOT_FOUND` when it was not stored; RetryLater
+   */
+  async openLog(attempt: number, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
+    const response = await this.#get(`artifacts/${LOGS_ARTIFACT}?attempt=${attempt}`, {}, signal);
+    return untilSilence(response, this.#options.clock);
   }
 
   async #get(path: string, headers: Record<string, string>, signal: AbortSignal): Promise<IncomingMessage> {
@@ -151,6 +160,8 @@ function describeMaintainer(pods: ReadonlyMap<string, DeepReadonly<Pod>>): strin
 async function refusalOf(response: IncomingMessage, run: Run): Promise<Error> {
   const {statusCode = 500} = response;
   const {code = '', message = `it answered ${statusCode}`} = await errorBody(response);
+  // The maintainer watches: it may learn of a Run a moment after us.
+  if (statusCode === 404 && code === 'RUN_UNKNOWN') return new RetryLater(message);
   if (statusCode === 404) {
     return new KrtError('NOT_FOUND', `the artifact store of Run "${run.metadata?.name}" does not have it: ${message}`, {
       hint: 'somebody has deleted it from the store',

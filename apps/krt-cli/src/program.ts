@@ -279,19 +279,25 @@ function addLogs(program: Command, host: ProgramHost): void {
     .summary('print the output of a Run')
     .description(
       "Prints what a Run's program wrote: its stdout to stdout and its stderr to stderr, byte for byte and each byte once.\n" +
-        'With -f a Run that is still queued is waited for, and further attempts follow.',
+        'With -f a Run that is still queued is waited for, and further attempts follow, on whatever Pod.\n' +
+        'When the Pod is gone, the log is read from the artifact store, if the Runtime has one.',
     )
     .addArgument(argument('<name>', 'the Run', {kind: 'runs'}))
     .addOption(option('-f, --follow', 'go on until the Run has ended'))
     .addOption(option('--attempt <n>', 'of this attempt (default: the present or last one)'))
+    .addOption(option('-p, --previous', 'of the attempt before the present or last one'))
     .addOption(option('--tail <lines>', 'only the last lines of what there is; -1: all'))
     .addOption(option('--since <duration>', 'only what was written in this last time, such as 5m'))
+    .addOption(
+      option('--since-time <time>', 'only what was written at or after this time, such as 2026-01-31T10:00:00Z'),
+    )
     .addOption(option('--timestamps', 'put the time before each line'))
     .addOption(option('-q, --quiet', 'no progress and no remarks on stderr'));
   addExamples(command, host, [
     ['logs hello', 'what has been written until now'],
     ['logs -f hello', 'follow, also if the Run has not started yet'],
     ['logs hello 2>/dev/null | tail -1', 'stdout alone'],
+    ['logs hello --previous', 'the attempt before the last'],
     ['logs hello --attempt 1 --timestamps', 'the first of several attempts, with times'],
   ]);
   command.action(

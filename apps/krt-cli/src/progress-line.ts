@@ -10,7 +10,7 @@ const firstFrameMs = 200;
 const eraseLine = '\r\u001b[2K';
 
 /** One line on stderr that says what krt waits for; nothing at all where stderr is no terminal. */
-export class ProgressLine {
+export class ProgressLine implements Disposable {
   readonly #terminal: Terminal;
   readonly #clock: Clock;
   readonly #enabled: boolean;
@@ -41,6 +41,10 @@ export class ProgressLine {
     this.#timer = undefined;
     if (this.#shown) this.#terminal.stderr.write(eraseLine);
     this.#shown = false;
+  }
+
+  [Symbol.dispose](): void {
+    this.clear();
   }
 
   #tick(): void {

@@ -52,6 +52,13 @@ export class RunNotices {
     if (this.#terminal.stderr.isTTY) this.say('');
   }
 
+  /** The log stops before the attempt's own last line: some bytes may be missing, and nobody knows how many. */
+  endMissing(problem?: string): void {
+    const why = problem === undefined ? '' : `; the copy in the artifact store cannot be read: ${problem}`;
+    if (why === '') this.remark('the end of the log is missing');
+    else this.say(`${this.#program}: the end of the log is missing${why}`);
+  }
+
   missing(stream: string, bytes: number): void {
     this.say(
       `${this.#program}: ${bytes} bytes of ${stream} are missing: over the output limit of the Runtime, or no longer in the log of its Pod`,

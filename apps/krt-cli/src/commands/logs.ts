@@ -6,20 +6,24 @@ import {parseDurationMs} from '../duration.ts';
 import {type ExitCode, exitCodes} from '../exit-code.ts';
 import {notFound} from '../failure.ts';
 import {followRun, hasEnded, startedMs} from '../follow-run.ts';
-import {Interrupted} from '../interrupt.ts';
+import {Interrupted, InterruptScope} from '../interrupt.ts';
 import {KrtError, usageError} from '../krt-error.ts';
 import {OutputPrinter} from '../output-printer.ts';
 import {KubernetesPodLogSource} from '../pod-log.ts';
+import {ProgressLine} from '../progress-line.ts';
 import {RunNotices} from '../run-notices.ts';
 import {describePosition} from '../run-position.ts';
 import {RunWaiter} from '../run-waiter.ts';
+import {mayBeStored, readStoredLog} from '../stored-log.ts';
 import {write} from '../terminal.ts';
 
 export interface LogsFlags extends ConnectionFlags {
   follow?: boolean | undefined;
   attempt?: string | undefined;
+  previous?: boolean | undefined;
   tail?: string | undefined;
   since?: string | undefined;
+  sinceTime?: string | undefined;
   timestamps?: boolean | undefined;
   quiet?: boolean | undefined;
 }
@@ -32,7 +36,9 @@ export async function printLogs(context: CommandContext, flags: LogsFlags, name:
   const tailLines = flags.tail === undefined || flags.tail === '-1' ? undefined : parseCount(flags.tail, '--tail');
   const attempt = flags.attempt === undefined ? undefined : parseCount(flags.attempt, '--attempt');
   if (attempt === 0) throw usageError('--attempt counts from 1');
-  const sinceMs = flags.since === undefined ? undefined : context.clock.now() - parseDurationMs(flags.since, '--since');
+  if (flags.previous && attempt !== undefined) throw usageError('--previous and --attempt exclude each other');
+  if (flags.previous && flags.follow) throw usageError('--previous is over: there is nothing to follow');
+  const sinceMs = parseSince(flags, context.clock.now());
   const printer = new OutputPrinter(context.terminal, {
     timestamps: Boolean(flags.timestamps),
     ...(sinceMs === undefined ? {} : {sinceMs}),
@@ -44,11 +50,23 @@ export async function printLogs(context: CommandContext, flags: LogsFlags, name:
     async (connection) => {
       const command = new LogsCommand(context, connection, name, printer, flags);
       if (flags.follow) await command.follow(attempt);
-      else await command.printAvailable(attempt);
+      else await command.printAvailable(flags.previous ? 'previous' : attempt);
       return exitCodes.ok;
     },
     {kind: 'Run', name},
   );
+}
+
+/** @returns ms since the epoch */
+function parseSince({since, sinceTime}: LogsFlags, nowMs: number): number | undefined {
+  if (since !== undefined && sinceTime !== undefined) throw usageError('--since and --since-time exclude each other');
+  if (since !== undefined) return nowMs - parseDurationMs(since, '--since');
+  if (sinceTime === undefined) return undefined;
+  const isTime = /^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/.test(sinceTime);
+  const ms = isTime ? Date.parse(sinceTime) : Number.NaN;
+  if (Number.isNaN(ms))
+    throw usageError(`--since-time "${sinceTime}" is not a time`, 'write it as 2026-01-31T10:00:00Z');
+  return ms;
 }
 
 function parseCount(text: string, flag: string): number {
@@ -76,18 +94,30 @@ class LogsCommand {
   }
 
   /** What has been written until now. */
-  async printAvailable(wanted: number | undefined): Promise<void> {
+  async printAvailable(wanted: number | 'previous' | undefined): Promise<void> {
     const run = await this.#connection.runs.get(this.#name, {namespace: this.#connection.namespace});
     const current = run.status?.attempt ?? 0;
-    const attempt = wanted ?? current;
+    if (wanted === 'previous' && current < 2) throw this.#noPrevious(run, current);
+    const attempt = wanted === 'previous' ? current - 1 : (wanted ?? current);
     this.#checkAttempt(run, attempt, current);
-    const {signal} = new AbortController();
-    const result = await this.#readWhereverItIs(run, attempt, signal);
+    using interrupts = new InterruptScope();
+    using progress = new ProgressLine(this.#context.terminal, this.#context.clock, {
+      quiet: Boolean(this.#flags.quiet),
+    });
+    const {result, problem} = await this.#readWhereverItIs(run, attempt, interrupts.signal, progress);
+    progress.clear();
     await this.#printer.flushTail();
-    if (!result.found) await this.#explainNothing(run, attempt, result);
-    else if (!result.complete && attempt === current && hasEnded(run)) {
-      this.#notices.remark('the end of the log is missing');
-    }
+    if (!result.found) await this.#explainNothing(run, attempt, result, problem);
+    else if (!result.complete && (attempt < current || hasEnded(run))) this.#notices.endMissing(problem);
+  }
+
+  #noPrevious(run: Run, current: number): KrtError {
+    const what = current === 0 ? 'has not been started' : 'has had one attempt only';
+    return new KrtError(
+      'LOGS_UNAVAILABLE',
+      `Run "${this.#name}" ${what}: ${describePosition(run, this.#context.clock.now())}`,
+      current === 0 ? {} : {hint: `${this.#context.program} logs ${this.#name} prints it`},
+    );
   }
 
   #checkAttempt(run: Run, attempt: number, current: number): void {
@@ -106,28 +136,47 @@ class LogsCommand {
   }
 
   /** The Run names the Pod of its present attempt only; an earlier one may have been on any Pod of the Runtime. */
-  async #readWhereverItIs(run: Run, attempt: number, signal: AbortSignal): Promise<AttemptLogResult> {
+  async #readWhereverItIs(
+    run: Run,
+    attempt: number,
+    signal: AbortSignal,
+    progress: ProgressLine,
+  ): Promise<{result: AttemptLogResult; problem?: string}> {
+    const log = await this.#readFromPods(run, attempt, signal);
+    const isOver = attempt !== run.status?.attempt || hasEnded(run);
+    if (log.result.complete || !isOver || !mayBeStored(run, attempt)) return {result: log.result};
+    return await this.#readStored(log, run, attempt, signal, (what) => progress.update(what));
+  }
+
+  async #readStored(
+    log: AttemptLog,
+    run: Run,
+    attempt: number,
+    signal: AbortSignal,
+    onWait: (what: string) => void,
+  ): Promise<{result: AttemptLogResult; problem?: string}> {
+    const {clock} = this.#context;
+    return await readStoredLog(log, run, attempt, {connection: this.#connection, clock, signal, onWait});
+  }
+
+  /** @returns the log object that has read what there is, or has found none */
+  async #readFromPods(run: Run, attempt: number, signal: AbortSignal): Promise<AttemptLog> {
     const {assignedPod} = run.status ?? {};
     const isCurrent = attempt === run.status?.attempt && assignedPod !== undefined;
     const pods = isCurrent ? [assignedPod] : await this.#source.podsOfRuntime(run.spec.runtime, signal);
-    let result: AttemptLogResult = {complete: false, gone: pods.length === 0, found: false};
+    const ref = {
+      uid: run.metadata?.uid ?? '',
+      attempt,
+      startedMs: isCurrent ? startedMs(run) : startOfAttempt(run, attempt),
+    };
+    let log = new AttemptLog({...ref, pod: ''}, this.#logOptions());
     for (const pod of pods) {
-      const log = new AttemptLog(
-        {
-          uid: run.metadata?.uid ?? '',
-          attempt,
-          pod,
-          startedMs: isCurrent ? startedMs(run) : startOfAttempt(run, attempt),
-        },
-        this.#logOptions(),
-      );
-      result =
-        isCurrent && this.#endedJustNow(run)
-          ? await log.follow(Promise.resolve(), signal)
-          : await log.readAvailable(signal, {expectOutput: isCurrent && wroteSomething(run)});
-      if (result.found) return result;
+      log = new AttemptLog({...ref, pod}, this.#logOptions());
+      if (isCurrent && this.#endedJustNow(run)) await log.follow(Promise.resolve(), signal);
+      else await log.readAvailable(signal, {expectOutput: isCurrent && wroteSomething(run)});
+      if (log.result.found) break;
     }
-    return result;
+    return log;
   }
 
   #endedJustNow(run: Run): boolean {
@@ -135,7 +184,7 @@ class LogsCommand {
     return hasEnded(run) && Math.abs(this.#context.clock.now() - ended) < settledAfterMs;
   }
 
-  async #explainNothing(run: Run, attempt: number, result: AttemptLogResult): Promise<void> {
+  async #explainNothing(run: Run, attempt: number, result: AttemptLogResult, problem?: string): Promise<void> {
     if (!hasEnded(run) && attempt === run.status?.attempt && !result.gone) return;
     const isLast = attempt === run.status?.attempt;
     if (isLast && hasEnded(run) && run.status?.output && !wroteSomething(run)) return;
@@ -143,13 +192,16 @@ class LogsCommand {
     const why = result.gone
       ? `${pod ? `Pod ${pod}` : 'its Pod'} is gone, and the log of Run "${this.#name}" with it`
       : `the log of Run "${this.#name}" is no longer kept by ${pod ? `Pod ${pod}` : 'any Pod of its Runtime'}`;
+    const stored = problem === undefined ? '' : `; the copy in the artifact store cannot be read: ${problem}`;
     const tail = isLast ? run.status?.output?.tail : undefined;
     if (!tail)
-      throw new KrtError('LOGS_UNAVAILABLE', why, {
-        hint: `${this.#context.program} result ${this.#name} shows what is known`,
+      throw new KrtError('LOGS_UNAVAILABLE', `${why}${stored}`, {
+        hint: run.status?.artifactStore
+          ? `${this.#context.program} result ${this.#name} shows what is known`
+          : `${this.#context.program} result ${this.#name} shows what is known; a Runtime with spec.artifactStore keeps logs`,
       });
     this.#notices.say(
-      `${this.#context.program}: ${why}; the last ${Buffer.byteLength(tail)} bytes that its status kept:`,
+      `${this.#context.program}: ${why}${stored}; the last ${Buffer.byteLength(tail)} bytes that its status kept:`,
     );
     await write(this.#context.terminal.stdout, tail.endsWith('\n') ? tail : `${tail}\n`);
   }
@@ -179,6 +231,7 @@ class LogsCommand {
   }
 
   async #followFrom(waiter: RunWaiter, attempt: number, onlyThisAttempt: boolean): Promise<void> {
+    let storeProblem: string | undefined;
     const run = await followRun(
       {
         ...this.#logOptions(waiter),
@@ -186,9 +239,20 @@ class LogsCommand {
         name: this.#name,
         fromAttempt: attempt,
         onlyThisAttempt,
+        recover: async (log, read, after, signal) => {
+          if (!mayBeStored(after, read)) return log.result;
+          const onWait = (what: string): void => waiter.progress.update(what);
+          const {result, problem} = await this.#readStored(log, after, read, signal, onWait);
+          waiter.progress.clear();
+          storeProblem = problem;
+          return result;
+        },
         onAttemptRead: async (read, result, after) => {
           waiter.allowProgress();
-          if (!result.found) await this.#explainNothing(after, read, result);
+          const problem = storeProblem;
+          storeProblem = undefined;
+          if (!result.found) await this.#explainNothing(after, read, result, problem);
+          else if (!result.complete) this.#notices.endMissing(problem);
         },
         ...(this.#tailCursor ? {firstLog: this.#tailCursor} : {}),
       },
@@ -220,7 +284,9 @@ class LogsCommand {
         },
         missing: (stream, bytes) => {
           // Who asks for the end does not miss the beginning.
-          if (this.#flags.tail === undefined && this.#flags.since === undefined) this.#notices.missing(stream, bytes);
+          const {tail, since, sinceTime} = this.#flags;
+          if (tail === undefined && since === undefined && sinceTime === undefined)
+            this.#notices.missing(stream, bytes);
         },
         trouble: (problem) => problem && this.#notices.remark(`the log cannot be read now, trying again: ${problem}`),
       },

@@ -20,6 +20,7 @@ import {overrideRun, type RunManifestFlags, runFromFlags} from '../run-manifest.
 import {nextCommands, RunNotices} from '../run-notices.ts';
 import {describeEnd} from '../run-position.ts';
 import {RunWaiter} from '../run-waiter.ts';
+import {mayBeStored, readStoredLog} from '../stored-log.ts';
 import {write} from '../terminal.ts';
 
 export interface RunFlags extends ConnectionFlags, RunManifestFlags {
@@ -263,9 +264,18 @@ class RunCommand {
         onAttempt: (attempt) => {
           if (attempt > 1) this.#notices.remark(`attempt ${attempt}`);
         },
+        recover: async (log, attempt, after, signal) => {
+          if (!mayBeStored(after, attempt)) return log.result;
+          const onWait = (what: string): void => waiter.progress.update(what);
+          const options = {connection: this.#connection, clock, signal, onWait};
+          const {result, problem} = await readStoredLog(log, after, attempt, options);
+          waiter.progress.clear();
+          if (!result.complete) this.#notices.endMissing(problem);
+          return result;
+        },
         onAttemptRead: async (_attempt, result) => {
           waiter.allowProgress();
-          if (result.gone)
+          if (result.gone && !result.complete)
             this.#notices.say(`${this.#context.program}: the Pod of Run ${name} is gone, and its log with it`);
         },
       },

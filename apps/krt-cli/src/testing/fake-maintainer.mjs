@@ -15,8 +15,10 @@ const contentOf = (name) => {
 };
 
 createServer((request, response) => {
-  const match = /^\/v1\/runs\/([^/]+)\/artifacts\/([^/?]+)$/.exec(request.url ?? '');
-  const name = decodeURIComponent(match?.[2] ?? '');
+  const url = new URL(request.url ?? '/', 'http://localhost');
+  const match = /^\/v1\/runs\/([^/]+)\/artifacts\/([^/]+)$/.exec(url.pathname);
+  const attempt = url.searchParams.get('attempt');
+  const name = decodeURIComponent(match?.[2] ?? '') + (attempt === null ? '' : `@${attempt}`);
   const fail = (status, code, message) =>
     response.writeHead(status, {'content-type': 'application/json'}).end(JSON.stringify({code, message}));
   const count = (asked.get(name) ?? 0) + 1;
