@@ -32,7 +32,7 @@ describe('what a Run may be', () => {
             {path: 'c', content: 'x'},
           ],
         },
-        entrypoint: './a/b.sh',
+        entrypoint: 'a/b.sh',
       },
     ],
     [
@@ -41,6 +41,14 @@ describe('what a Run may be', () => {
         runtime: 'b',
         source: {git: {url: 'https://git.example.com:8443/a/b.git', revision: 'v1.2', depth: 1, subPath: 'x'}},
         entrypoint: 'run',
+      },
+    ],
+    [
+      'a repository at an address, and odd names',
+      {
+        runtime: 'b',
+        source: {git: {url: 'https://[2001:db8::1]/a', revision: 'feature/#12,x=1', subPath: 'a..b/...'}},
+        entrypoint: '..run',
       },
     ],
     [
@@ -94,6 +102,9 @@ describe('what is refused, and the sentence that says why', () => {
       {entrypoint: 'a/../../b'},
       'spec.entrypoint: Invalid value: "a/../../b": must not contain ".."',
     ],
+    ['an entrypoint by way of itself', {entrypoint: './run'}, 'must not contain "..", "." or an empty name'],
+    ['an entrypoint with an empty name', {entrypoint: 'a//b'}, 'must not contain "..", "." or an empty name'],
+    ['an entrypoint that is a directory', {entrypoint: 'a/'}, 'must not contain "..", "." or an empty name'],
     ['an empty entrypoint', {entrypoint: ''}, 'spec.entrypoint in body should be at least 1 chars long'],
     [
       'two sources',
@@ -142,6 +153,14 @@ describe('what is refused, and the sentence that says why', () => {
     ['a repository in a file', git('file:///etc'), 'must be an https://, http:// or ssh:// URL'],
     ['a repository by ext', git('ext::sh -c touch% /x'), 'must be an https://, http:// or ssh:// URL'],
     ['a repository with a password', git(['https://user', 'secret@example.com/a'].join(':')), 'without a password'],
+    ['a repository whose user is an option', git('ssh://-oProxyCommand@example.com/a'), 'must be an https://'],
+    ['a repository whose host is an option', git('ssh://-x/a'), 'must be an https://'],
+    ['a repository with a blank', git('https://example.com/a b'), 'must be an https://, http:// or ssh:// URL'],
+    [
+      'a revision that is an expression',
+      {source: {git: {url: 'https://example.com/a', revision: 'main~1'}}},
+      'spec.source.git.revision',
+    ],
     ['a repository that is an option', git('--upload-pack=x'), 'must be an https://, http:// or ssh:// URL'],
     [
       'a revision that is an option',

@@ -27,7 +27,7 @@ const gitSchema = object({
     description: 'https, http or ssh URL without credentials.',
     rules: [
       cel(
-        String.raw`self.matches('^(https?://|ssh://([A-Za-z0-9._-]+@)?)[A-Za-z0-9.:\\[\\]-]+/[^\\s]+$')`,
+        String.raw`self.matches('^(https?://|ssh://([A-Za-z0-9_][A-Za-z0-9._-]*@)?)[A-Za-z0-9\\[][A-Za-z0-9.:\\[\\]-]*/[!-~]+$')`,
         'must be an https://, http:// or ssh:// URL with a path and without a password',
       ),
     ],
@@ -35,8 +35,9 @@ const gitSchema = object({
   revision: optional(
     string(limits.gitRevision, {
       minLength: 1,
-      pattern: '^[A-Za-z0-9._/][A-Za-z0-9._/@^~+-]*$',
-      description: "Branch, tag or commit; the remote's HEAD if absent.",
+      pattern: '^[A-Za-z0-9._/][A-Za-z0-9._/@+#%=,-]*$',
+      description:
+        "Branch, tag, full name of a ref, or commit (at least 7 digits); the remote's HEAD if absent. No expressions such as main~1.",
     }),
   ),
   subPath: optional(path({description: 'Directory of the repository that becomes the working directory.'})),

@@ -58,9 +58,17 @@ const runtimeSpecSchema = object({
     mapList(
       object({
         secretName: secretName({description: 'Mounted into runtimed only.'}),
-        hosts: listOf(string(limits.hostName, {minLength: 1}), limits.gitHosts, {
-          description: 'Hosts that are shown the credentials.',
-        }),
+        hosts: listOf(
+          string(limits.hostName, {
+            minLength: 1,
+            pattern: '^([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\\[[0-9A-Fa-f:.]+\\])(:[1-9][0-9]{0,4})?$',
+          }),
+          limits.gitHosts,
+          {
+            description:
+              'Hosts that are shown the credentials: host for the default port of the protocol, or host:port.',
+          },
+        ),
       }),
       ['secretName'],
       limits.gitCredentials,

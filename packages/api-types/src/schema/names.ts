@@ -9,7 +9,8 @@ export function path(options: Pick<FieldOptions, 'description'> = {}) {
     minLength: 1,
     rules: [
       cel("!self.startsWith('/')", 'must be a relative path: it must not start with "/"'),
-      cel("!self.contains('..')", 'must not contain ".."'),
+      // As runtimed does: `a..b` is a name like any other, `..` is not.
+      cel("!self.matches('(^|/)[.]{0,2}(/|$)')", 'must not contain "..", "." or an empty name'),
     ],
   });
 }
