@@ -13,6 +13,7 @@ export const PART_BYTES = 8 * 1024 * 1024;
 const PARTS_IN_FLIGHT = 2;
 const MAX_PARTS = 10_000;
 const MAX_PART_BYTES = 64 * 1024 * 1024;
+const COMPLETE_TIMEOUT_MS = 1_800_000;
 /** For removing what is left of an upload that failed. */
 const CLEAN_UP_TIMEOUT_MS = 60_000;
 
@@ -144,13 +145,14 @@ class MultipartUpload {
   }
 
   async complete(): Promise<void> {
-    const {sdk, requests} = await this.#connection.load();
+    // Some servers now copy the parts together, and say nothing meanwhile.
+    const {sdk, downloads} = await this.#connection.load();
     const {Bucket, Key} = this.#object;
     const Parts = this.#parts.toSorted((a, b) => a.PartNumber - b.PartNumber);
     this.completing = true;
-    await requests.send(
+    await downloads.send(
       new sdk.CompleteMultipartUploadCommand({Bucket, Key, UploadId: this.#uploadId, MultipartUpload: {Parts}}),
-      sending(this.#signal),
+      {...sending(this.#signal), requestTimeout: COMPLETE_TIMEOUT_MS},
     );
   }
 

@@ -108,9 +108,9 @@ describe('an S3 store and its server', () => {
     async () => {
       await put('restart/a');
       await server.stop();
-      const calls = [put('restart/b'), store.get('restart/a'), store.deletePrefix('restart/')];
+      const calls = [() => put('restart/b'), () => store.get('restart/a'), () => store.deletePrefix('restart/')];
       for (const call of calls) {
-        await expect(call).rejects.toMatchObject({
+        await expect(call()).rejects.toMatchObject({
           code: 'UNAVAILABLE',
           retryable: true,
           message: expect.stringContaining('ECONNREFUSED'),

@@ -19,7 +19,7 @@ export interface PutRequest {
 export interface PutReport {
   /** Most memory in use until the object was put, in bytes, by the operating system's count. */
   maxRss: number;
-  /** The same, before the object, but after an eighth of it. */
+  /** The same, before the object, but after a sixteenth of it. */
   maxRssBefore: number;
   digest: string;
 }
@@ -49,7 +49,7 @@ async function main({description, key, sizeBytes, silentAfter}: PutRequest): Pro
   const store = makeStore(description);
   const put = (bytes: number) => store.put(key, Readable.from(zeros(bytes, silentAfter)), {sizeBytes: bytes});
   const maxRss = (): number => process.resourceUsage().maxRSS * 1024;
-  if (silentAfter === undefined) await put(Math.ceil(sizeBytes / 8));
+  if (silentAfter === undefined) await put(Math.ceil(sizeBytes / 16));
   const maxRssBefore = maxRss();
   const {digest} = await put(sizeBytes);
   await store.close();
