@@ -3,6 +3,7 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {afterAll, beforeAll, describe, expect, test} from '@jest/globals';
 import {conformanceCases, runConformance} from './conformance-run.ts';
+import {type SessionFlaw, SessionRuntime} from './session-runtime.fixture.ts';
 import {type Flaw, SimpleRuntime} from './simple-runtime.fixture.ts';
 
 let workspaceRoot = '';
@@ -57,6 +58,41 @@ describe('runConformance', () => {
         cases: casesOf(id, 'health'),
       });
       expect(report.passed).toBe(false);
+      expect(report.results).toMatchObject([
+        {id: 'health', passed: true, message: ''},
+        {id, passed: false, message: expect.stringContaining(message)},
+      ]);
+    },
+    90_000,
+  );
+
+  test('an independent server with sessions passes the level optional', async () => {
+    await using runtime = new SessionRuntime();
+    const cases = conformanceCases.filter(({level}) => level === 'optional');
+    const report = await runConformance(await runtime.listen(), {workspaceRoot, level: 'optional', cases});
+    expect(report.results.filter(({passed}) => !passed)).toEqual([]);
+    expect(report.results).toHaveLength(7);
+  }, 90_000);
+
+  test.each<[SessionFlaw, string, string]>([
+    ['does not say Opened', 'session-opened-first', 'not done after'],
+    ['leaves out sequence numbers', 'session-events-in-order', 'do not count from 1 without gaps'],
+    ['goes on after the end', 'session-events-in-order', 'an event follows the end'],
+    ['sends text', 'session-byte-exact', '61fffe00c362'],
+    ['forgets what it has sent', 'session-replay', 'not done after'],
+    ['repeats what was acknowledged', 'session-acknowledged-not-repeated', '2 comes first'],
+    ['lets two sessions live', 'session-newer-replaces-older', 'not done after'],
+    ['ignores the window', 'session-window', 'in a window of 131072'],
+  ])(
+    'a server that %s fails %s',
+    async (flaw, id, message) => {
+      await using runtime = new SessionRuntime(flaw);
+      const report = await runConformance(await runtime.listen(), {
+        workspaceRoot,
+        level: 'optional',
+        caseTimeoutMs: message.startsWith('not done') ? 3_000 : 30_000,
+        cases: casesOf(id, 'health'),
+      });
       expect(report.results).toMatchObject([
         {id: 'health', passed: true, message: ''},
         {id, passed: false, message: expect.stringContaining(message)},

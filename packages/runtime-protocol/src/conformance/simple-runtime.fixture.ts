@@ -32,7 +32,7 @@ interface Kept {
 
 /** A small server of executor.v1 that conforms at level `required`, but for its flaw. */
 export class SimpleRuntime implements AsyncDisposable {
-  readonly #server: Server = createServer();
+  protected readonly server: Server = createServer();
   readonly #kept = new Map<string, Kept>();
   readonly #started: ChildProcess[] = [];
   readonly #flaw: Flaw | undefined;
@@ -43,15 +43,20 @@ export class SimpleRuntime implements AsyncDisposable {
 
   /** @returns its address */
   async listen(): Promise<string> {
-    this.#server.add(RuntimeDefinition, this.#service());
-    return `127.0.0.1:${await this.#server.listen('127.0.0.1:0')}`;
+    this.server.add(RuntimeDefinition, this.#service());
+    return `127.0.0.1:${await this.server.listen('127.0.0.1:0')}`;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const child of this.#started) kill(child, 'group');
     await Promise.all(Array.from(this.#kept.values(), ({exited}) => exited));
-    this.#server.forceShutdown();
+    this.server.forceShutdown();
   }
+
+  /** For those who tell more of an execution than Status does. */
+  protected started(_id: string, _child: ChildProcess): void {}
+
+  protected ended(_status: StatusResponse): void {}
 
   #service(): RuntimeServiceImplementation {
     return {
@@ -111,10 +116,13 @@ export class SimpleRuntime implements AsyncDisposable {
     };
     const limit = this.#flaw === 'keeps all output' ? Number.POSITIVE_INFINITY : maxStreamCharacters;
     const other = this.#flaw === 'mixes streams' ? 'stdout' : 'stderr';
-    child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+    const [outDecoder, errDecoder] = [new TextDecoder(), new TextDecoder()];
+    child.stdout?.on('data', (chunk: Buffer) => {
+      const text = outDecoder.decode(chunk, {stream: true});
       if (status.stdout.length < limit) status.stdout = (status.stdout + text).slice(0, limit);
     });
-    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    child.stderr?.on('data', (chunk: Buffer) => {
+      const text = errDecoder.decode(chunk, {stream: true});
       if (status[other].length < limit) status[other] += text;
     });
     const timer =
@@ -131,10 +139,12 @@ export class SimpleRuntime implements AsyncDisposable {
         status.exitCode = code ?? -1;
         const succeeded = code === 0 || this.#flaw === 'says SUCCEEDED for every exit code';
         status.state = succeeded ? ExecutionState.SUCCEEDED : ExecutionState.FAILED;
+        this.ended(status);
         if (this.#flaw === 'loses finished executions') setTimeout(() => this.#kept.delete(id), 100);
         resolve();
       });
     });
+    this.started(id, child);
     const kept = {child, status, exited};
     this.#kept.set(id, kept);
     return kept;
