@@ -28,7 +28,7 @@ afterAll(() => system?.stop());
 kubectlDescribe('the usage guide', () => {
   test('gives the same examples in both languages', async () => {
     expect(await blocksOf('docs/usage-guide.zh.md')).toEqual(blocks);
-    expect(blocks).toHaveLength(7);
+    expect(blocks).toHaveLength(8);
   });
 
   test('its Runtime becomes available', async () => {
@@ -62,10 +62,18 @@ kubectlDescribe('the usage guide', () => {
     expect(result).toMatchObject({code: 0, stdout: 'ok\n'});
   });
 
-  test('its artifacts snippet runs', async () => {
-    const run = await system.finish(namespace, {source: {inline: snippet('KRUNTIME_ARTIFACTS_DIR')}});
-    expect(run.status?.phase).toBe('Succeeded');
-  });
+  test('its artifacts snippet leaves an artifact, and its Runtime with a store keeps it', async () => {
+    const source = {inline: snippet('KRUNTIME_ARTIFACTS_DIR')};
+    const without = await system.finish(namespace, {source});
+    expect(without.status?.phase).toBe('Succeeded');
+    expect(without.status?.conditions).toContainEqual(expect.objectContaining({reason: 'NoArtifactStore'}));
+    const applied = await system.kubectl(namespace, ['apply', '-f', '-'], manifest('kind: PersistentVolumeClaim'));
+    expect(applied).toMatchObject({code: 0, stderr: ''});
+    await system.runtimeAvailable(namespace, 'bash-artifacts');
+    const run = await system.finish(namespace, {runtime: 'bash-artifacts', source});
+    expect(run.status?.artifactRefs).toMatchObject([{name: 'result.txt', sizeBytes: 14}]);
+    expect(run.status?.conditions).toContainEqual(expect.objectContaining({type: 'ArtifactsStored', status: 'True'}));
+  }, 60_000);
 
   test('its cancel snippet cancels the Run hello', async () => {
     const other = await system.createNamespace();
