@@ -1,5 +1,4 @@
 /** The controller's program: Pods and identity for Runtimes, and care for Runs whose Pod is gone or whose time is over. */
-import {Manager} from '@kruntimes/reconciler-kit';
 import {runServerApp} from '@kruntimes/reconciler-kit/app';
 import {InvalidArgumentError} from 'commander';
 import packageJson from '../package.json' with {type: 'json'};
@@ -42,17 +41,8 @@ await runServerApp<ControllerFlags>({
         10_000,
       );
   },
-  run: async ({options, config, logger, metrics, signal, clock}) => {
-    const manager = new Manager({
-      name: 'kruntimes-controller',
-      config,
-      logger,
-      metrics,
-      clock,
-      metricsBindAddress: options.metricsBindAddress,
-      healthProbeBindAddress: options.healthProbeBindAddress,
-      ...(options.leaderElect && {leaderElection: {namespace: config.namespace, name: 'kruntimes-controller'}}),
-    });
+  run: async ({createManager, options, logger, signal, clock}) => {
+    const manager = await createManager();
     addControllers(manager, {...options, clock, logger});
     await manager.start(signal);
   },

@@ -1,5 +1,4 @@
 /** The maintainer's program: deletes and serves the artifacts of one store in one namespace. */
-import {Manager} from '@kruntimes/reconciler-kit';
 import {runServerApp} from '@kruntimes/reconciler-kit/app';
 import packageJson from '../package.json' with {type: 'json'};
 import {addMaintainer} from './add-maintainer.ts';
@@ -18,16 +17,8 @@ await runServerApp<MaintainerOptions>({
   leaderElection: false,
   serviceAccountDirectory: process.env['KRUNTIME_SERVICE_ACCOUNT_DIR'],
   options: addMaintainerOptions,
-  run: async ({options, config, logger, metrics, signal, clock}) => {
-    const manager = new Manager({
-      name: 'kruntimes-runtime-maintainer',
-      config,
-      logger,
-      metrics,
-      clock,
-      metricsBindAddress: options.metricsBindAddress,
-      healthProbeBindAddress: options.healthProbeBindAddress,
-    });
+  run: async ({createManager, options, config, logger, signal, clock}) => {
+    const manager = await createManager();
     const store = openArtifactStore(options.artifactStore, {
       artifacts: options.artifactsDirectory,
       credentials: options.artifactsCredentials,

@@ -1,4 +1,3 @@
-import {Manager} from '@kruntimes/reconciler-kit';
 import {runServerApp} from '@kruntimes/reconciler-kit/app';
 import {DEFAULT_SOCKET_PATH, parseEndpoint} from '@kruntimes/runtime-protocol';
 import {limitMemory} from './memory-limit.ts';
@@ -19,18 +18,10 @@ await runServerApp<RuntimedOptions>({
   leaderElection: false,
   serviceAccountDirectory: process.env.KRUNTIME_SERVICE_ACCOUNT_DIR,
   options: addRuntimedOptions,
-  async run({options, config, logger, metrics, signal, clock, tracer}) {
+  async run({createManager, options, logger, metrics, signal, clock, tracer}) {
     const pod = podIdentity(process.env);
     const endpoints = options.runtimeEndpoint ?? [parseEndpoint(`unix://${DEFAULT_SOCKET_PATH}`)];
-    const manager = new Manager({
-      name: 'runtimed',
-      config,
-      logger,
-      metrics,
-      clock,
-      metricsBindAddress: options.metricsBindAddress,
-      healthProbeBindAddress: options.healthProbeBindAddress,
-    });
+    const manager = await createManager();
     const {client} = manager;
     const runtimed = new Runtimed({
       options: {...options, runtimeEndpoint: endpoints},

@@ -1,5 +1,4 @@
-import type {Clock, Timer} from '@kruntimes/reconciler-kit';
-import {IndexedHeap} from './indexed-heap.ts';
+import {type Clock, IndexedHeap, type Timer} from '@kruntimes/reconciler-kit';
 
 interface Appointment<T> {
   readonly item: T;

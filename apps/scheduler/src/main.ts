@@ -1,5 +1,4 @@
 /** The scheduler's program: binds waiting Runs to free slots of Runtime Pods. */
-import {Manager} from '@kruntimes/reconciler-kit';
 import {runServerApp} from '@kruntimes/reconciler-kit/app';
 import {InvalidArgumentError} from 'commander';
 import packageJson from '../package.json' with {type: 'json'};
@@ -28,17 +27,8 @@ await runServerApp<SchedulerFlags>({
         1000,
       );
   },
-  async run({options, config, logger, metrics, signal, clock, tracer}) {
-    const manager = new Manager({
-      name: 'kruntimes-scheduler',
-      config,
-      logger,
-      metrics,
-      clock,
-      metricsBindAddress: options.metricsBindAddress,
-      healthProbeBindAddress: options.healthProbeBindAddress,
-      ...(options.leaderElect && {leaderElection: {namespace: config.namespace, name: 'kruntimes-scheduler'}}),
-    });
+  async run({createManager, options, logger, signal, clock, tracer}) {
+    const manager = await createManager();
     addScheduler(manager, {
       namespace: options.namespace,
       clock,

@@ -5,8 +5,8 @@
  * requested resources). A shape that found no Pod is parked; it is looked at again only when a Pod of its Runtime gets more free
  * resources, and then only against that Pod. So a decision costs O(log Pods + log Runs), and no event looks at all Runs or all Pods.
  */
+import {IndexedHeap} from '@kruntimes/reconciler-kit';
 import {CapacityTree} from './capacity-tree.ts';
-import {IndexedHeap} from './indexed-heap.ts';
 import {fits, missingResource, type Resources, shapeOf, unitsOf} from './resources.ts';
 
 export interface PlacementRuntime {

@@ -95,6 +95,7 @@ export {
 } from './errors.ts';
 export {type EventDetails, EventRecorder, type EventRecorderOptions, type EventSink} from './event-recorder.ts';
 export {type HealthCheck, HealthServer, type HealthServerOptions} from './health-server.ts';
+export {IndexedHeap} from './indexed-heap.ts';
 export {apiVersionOf, defineKind, type Kind, type KubernetesObject, kinds} from './kind.ts';
 export {
   type LeaderCallbacks,

@@ -1,87 +1,112 @@
-/** What an {@link IndexedHeap} holds: objects that know their place, so that they can be moved and removed. */
-export interface HeapNode {
-  /** Place in the heap; -1 outside. Written by the heap only. */
-  heapIndex: number;
-}
+/**
+ * A binary heap that also finds its members: `delete` and `reorder` cost O(log n) like `push` and `pop`. The least member by
+ * `compare` is at the top. A member may be in several heaps.
+ */
+export class IndexedHeap<T> {
+  readonly #compare: (a: T, b: T) => number;
+  readonly #items: T[] = [];
+  readonly #positions = new Map<T, number>();
 
-/** A binary heap whose nodes can change their rank or leave in O(log n). A node is in one heap at a time. */
-export class IndexedHeap<N extends HeapNode> {
-  readonly #before: (a: N, b: N) => boolean;
-  readonly #nodes: N[] = [];
-
-  /** `before` is a strict order: true if `a` has to leave the heap earlier than `b`. */
-  constructor(before: (a: N, b: N) => boolean) {
-    this.#before = before;
+  /** @param compare negative when `a` has to leave earlier than `b`; 0 when that is all the same */
+  constructor(compare: (a: T, b: T) => number) {
+    this.#compare = compare;
   }
 
   get size(): number {
-    return this.#nodes.length;
+    return this.#items.length;
   }
 
-  peek(): N | undefined {
-    return this.#nodes[0];
+  has(item: T): boolean {
+    return this.#positions.has(item);
   }
 
-  push(node: N): void {
-    this.#nodes.push(node);
-    node.heapIndex = this.#nodes.length - 1;
-    this.#up(node);
+  /** The least member, which stays. */
+  peek(): T | undefined {
+    return this.#items[0];
   }
 
-  pop(): N | undefined {
-    const first = this.#nodes[0];
-    if (first) this.remove(first);
-    return first;
+  /** Every member, in no order. */
+  values(): IterableIterator<T> {
+    return this.#items.values();
   }
 
-  /** Restores the order after the rank of `node` has changed. */
-  update(node: N): void {
-    this.#up(node);
-    this.#down(node);
-  }
-
-  remove(node: N): void {
-    const index = node.heapIndex;
-    const last = this.#nodes.pop();
-    if (last && last !== node) {
-      this.#place(last, index);
-      this.update(last);
+  /** Adds a member; one that is already there is put where it belongs now. */
+  push(item: T): void {
+    if (this.#positions.has(item)) {
+      this.reorder(item);
+      return;
     }
-    node.heapIndex = -1;
+    this.#items.push(item);
+    this.#positions.set(item, this.#items.length - 1);
+    this.#up(this.#items.length - 1);
+  }
+
+  /** Takes the least member out. */
+  pop(): T | undefined {
+    const top = this.#items[0];
+    if (top !== undefined) this.delete(top);
+    return top;
+  }
+
+  /** @returns whether it was there */
+  delete(item: T): boolean {
+    const position = this.#positions.get(item);
+    if (position === undefined) return false;
+    this.#positions.delete(item);
+    const last = this.#items.pop() as T;
+    if (position < this.#items.length) {
+      this.#put(last, position);
+      this.#settle(position);
+    }
+    return true;
   }
 
   clear(): void {
-    for (const node of this.#nodes) node.heapIndex = -1;
-    this.#nodes.length = 0;
+    this.#items.length = 0;
+    this.#positions.clear();
   }
 
-  #up(node: N): void {
-    while (node.heapIndex > 0) {
-      const parent = this.#nodes[(node.heapIndex - 1) >> 1];
-      if (!parent || !this.#before(node, parent)) return;
-      this.#swap(node, parent);
+  /** To be called after a change of what `compare` reads of a member. */
+  reorder(item: T): void {
+    const position = this.#positions.get(item);
+    if (position !== undefined) this.#settle(position);
+  }
+
+  #settle(position: number): void {
+    this.#down(this.#up(position));
+  }
+
+  #put(item: T, position: number): void {
+    this.#items[position] = item;
+    this.#positions.set(item, position);
+  }
+
+  #up(from: number): number {
+    const item = this.#items[from] as T;
+    let position = from;
+    while (position > 0) {
+      const parent = (position - 1) >> 1;
+      const above = this.#items[parent] as T;
+      if (this.#compare(item, above) >= 0) break;
+      this.#put(above, position);
+      position = parent;
     }
+    if (position !== from) this.#put(item, position);
+    return position;
   }
 
-  #down(node: N): void {
-    for (;;) {
-      const left = this.#nodes[2 * node.heapIndex + 1];
-      if (!left) return;
-      const right = this.#nodes[2 * node.heapIndex + 2];
-      const child = right && this.#before(right, left) ? right : left;
-      if (!this.#before(child, node)) return;
-      this.#swap(child, node);
+  #down(from: number): void {
+    const item = this.#items[from] as T;
+    const size = this.#items.length;
+    let position = from;
+    for (let child = 2 * position + 1; child < size; child = 2 * position + 1) {
+      const right = child + 1;
+      if (right < size && this.#compare(this.#items[right] as T, this.#items[child] as T) < 0) child = right;
+      const below = this.#items[child] as T;
+      if (this.#compare(below, item) >= 0) break;
+      this.#put(below, position);
+      position = child;
     }
-  }
-
-  #swap(a: N, b: N): void {
-    const index = a.heapIndex;
-    this.#place(a, b.heapIndex);
-    this.#place(b, index);
-  }
-
-  #place(node: N, index: number): void {
-    this.#nodes[index] = node;
-    node.heapIndex = index;
+    if (position !== from) this.#put(item, position);
   }
 }

@@ -1,5 +1,5 @@
 import {type Clock, systemClock, type Timer} from './clock.ts';
-import {type HeapNode, IndexedHeap} from './indexed-heap.ts';
+import {IndexedHeap} from './indexed-heap.ts';
 import type {Metrics} from './metrics.ts';
 import {ExponentialRateLimiter, type RateLimiter} from './rate-limiter.ts';
 import {WorkQueueMetrics} from './work-queue-metrics.ts';
@@ -33,7 +33,7 @@ export interface WorkItem<K extends string = string> {
 }
 
 /** A key that somebody wants handled: due later (`waiting`), or now. */
-interface Entry<K> extends HeapNode {
+interface Entry<K> {
   readonly key: K;
   priority: number;
   waiting: boolean;
@@ -73,13 +73,9 @@ export class WorkQueue<K extends string = string> {
   /** Every key somebody wants handled. */
   readonly #entries = new Map<K, Entry<K>>();
   /** Entries that may be handed out now. */
-  readonly #ready = new IndexedHeap<Entry<K>>((a, b) =>
-    a.priority === b.priority ? a.turn < b.turn : a.priority > b.priority,
-  );
+  readonly #ready = new IndexedHeap<Entry<K>>((a, b) => b.priority - a.priority || a.turn - b.turn);
   /** Entries that are due later. */
-  readonly #later = new IndexedHeap<Entry<K>>((a, b) =>
-    a.readyAt === b.readyAt ? a.turn < b.turn : a.readyAt < b.readyAt,
-  );
+  readonly #later = new IndexedHeap<Entry<K>>((a, b) => a.readyAt - b.readyAt || a.turn - b.turn);
   /** Keys that are handed out, with the monotonic time since when. */
   readonly #processing = new Map<K, number>();
   readonly #waiters = new Set<Waiter<K>>();
@@ -207,7 +203,6 @@ export class WorkQueue<K extends string = string> {
       waiting,
       readyAt: now + Math.max(0, afterMs),
       turn: this.#turns++,
-      heapIndex: -1,
     };
     this.#entries.set(key, entry);
     if (waiting) this.#later.push(entry);
@@ -218,11 +213,11 @@ export class WorkQueue<K extends string = string> {
     if (priority > entry.priority) this.#raise(entry, priority);
     if (!entry.waiting) return;
     if (afterMs <= 0) {
-      this.#later.remove(entry);
+      this.#later.delete(entry);
       this.#makeReady(entry, now);
     } else if (now + afterMs < entry.readyAt) {
       entry.readyAt = now + afterMs;
-      this.#later.update(entry);
+      this.#later.reorder(entry);
     }
   }
 
@@ -234,7 +229,7 @@ export class WorkQueue<K extends string = string> {
     this.#metrics?.priorityChanged(entry.priority, priority);
     entry.priority = priority;
     entry.turn = this.#turns++;
-    if (entry.heapIndex >= 0) this.#ready.update(entry);
+    this.#ready.reorder(entry);
   }
 
   #makeReady(entry: Entry<K>, readyAt: number): void {
@@ -248,7 +243,7 @@ export class WorkQueue<K extends string = string> {
 
   #promoteDue(now: number): void {
     for (let entry = this.#later.peek(); entry && entry.readyAt <= now; entry = this.#later.peek()) {
-      this.#later.remove(entry);
+      this.#later.delete(entry);
       this.#makeReady(entry, entry.readyAt);
     }
   }

@@ -2,7 +2,7 @@
  * What every server process of Kubernetes needs around its work: the usual flags, logs, configuration, signals and exit codes.
  *
  * ```ts
- * import {kinds, Manager} from '@kruntimes/reconciler-kit';
+ * import {kinds} from '@kruntimes/reconciler-kit';
  * import {runServerApp} from '@kruntimes/reconciler-kit/app';
  *
  * await runServerApp({
@@ -10,8 +10,8 @@
  *   version: '1.0.0',
  *   description: 'Logs how many namespaces there are whenever that changes.',
  *   examples: ['namespace-counter --log-format text', 'namespace-counter --kubeconfig ~/.kube/config --metrics-bind-address 0'],
- *   async run({config, options, logger, metrics, signal}) {
- *     const manager = new Manager({...options, name: 'namespace-counter', config, logger, metrics});
+ *   async run({createManager, logger, signal}) {
+ *     const manager = await createManager();
  *     const namespaces = manager.cache(kinds.Namespace);
  *     manager
  *       .controller({name: 'namespaces', reconcile: async () => logger.info('counted', {namespaces: namespaces.size})})

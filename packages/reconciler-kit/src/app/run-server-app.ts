@@ -3,6 +3,7 @@ import {type Command, CommanderError} from 'commander';
 import {type Clock, systemClock} from '../clock.ts';
 import type {ClusterConfig} from '../config.ts';
 import {createLogger, type Logger} from '../logger.ts';
+import type {Manager, ManagerOptions} from '../manager.ts';
 import {Metrics} from '../metrics.ts';
 import {resolveClusterConfig} from './resolve-cluster-config.ts';
 import {type ServerOptions, serverCommand} from './server-options.ts';
@@ -35,6 +36,11 @@ export interface ServerContext<O extends object = object> {
   signal: AbortSignal;
   clock: Clock;
   tracer: Tracer;
+  /**
+   * A Manager of the app's name with all of this, as the flags want it: where it serves metrics and health, and with
+   * `--leader-elect` as a competitor for the Lease of the app's name in its own namespace.
+   */
+  createManager(overrides?: Omit<ManagerOptions, 'config' | 'transport'>): Promise<Manager>;
 }
 
 const EXIT_STOPPED = 0;
@@ -74,14 +80,16 @@ export async function runServerApp<O extends object = object>(
     const {serviceAccountDirectory} = app;
     const config = await resolveClusterConfig({kubeconfig, context, serviceAccountDirectory});
     logger.info('starting', {version: app.version, node: process.version, server: config.server});
+    const parts = {options, config, logger, metrics: new Metrics({processMetrics: true}), clock: systemClock};
     await app.run({
-      options,
-      config,
-      logger,
-      metrics: new Metrics({processMetrics: true}),
+      ...parts,
       signal: stop.signal,
-      clock: systemClock,
       tracer: trace.getTracer(app.name, app.version),
+      createManager: async (overrides) => {
+        // What an app has no use for is not loaded.
+        const {createManager} = await import('./create-manager.ts');
+        return createManager(app, parts, overrides);
+      },
     });
   } catch (error) {
     // Some say so by rejecting with the reason when they were told to stop.
