@@ -275,7 +275,7 @@ export class System {
   async workspacesLeft(): Promise<string[]> {
     const deadline = performance.now() + 60_000;
     for (;;) {
-      const left = this.#workspaces();
+      const left = this.workspaces();
       if (left.length === 0 || performance.now() > deadline) return left;
       // Nothing tells when a directory is gone: look again in the next turn of the event loop.
       await new Promise((resolve) => setImmediate(resolve));
@@ -334,7 +334,8 @@ export class System {
     );
   }
 
-  #workspaces(): string[] {
+  /** The workspaces, and whatever else programs left beside them. */
+  workspaces(): string[] {
     const pods = join(this.directory, 'p');
     return readdirSync(pods).flatMap((pod) => {
       const root = join(pods, pod, WORKSPACE_VOLUME);

@@ -1,4 +1,4 @@
-import {closeSync, constants, fstatSync, opendirSync, openSync, type Stats} from 'node:fs';
+import {closeSync, constants, fstatSync, opendirSync, openSync, readlinkSync, type Stats} from 'node:fs';
 import {chmod, opendir} from 'node:fs/promises';
 
 /** `O_PATH` of Linux, which `node:fs` does not name: a handle that needs no read permission and opens no FIFO. */
@@ -71,6 +71,11 @@ export class DirectoryHandle implements Disposable {
   chmod(mode: number): Promise<void> {
     // fchmod refuses an O_PATH handle, so the way leads through the handle's own link; `.` below it would need permission.
     return chmod(this.#base, mode);
+  }
+
+  /** Where the directory is at this moment, whoever moved it; `undefined` elsewhere than on Linux. */
+  currentPath(): Buffer | undefined {
+    return process.platform === 'linux' ? readlinkSync(this.#base, {encoding: 'buffer'}) : undefined;
   }
 
   /** A second call does nothing. */

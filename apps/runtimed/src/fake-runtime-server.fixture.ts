@@ -125,6 +125,11 @@ export class FakeRuntimeServer implements AsyncDisposable {
     this.#emit(execution, {kind: {$case: 'output', value}});
   }
 
+  /** Sends anything at all to whoever listens, once. */
+  emit(response: SessionResponse): void {
+    this.#push?.(response);
+  }
+
   /** The program ends; by default by itself with exit code 0. */
   end(id: string, how: Partial<StateChanged> = {}): void {
     const execution = this.#find(id);

@@ -363,10 +363,12 @@ export class RunExecutor {
     const {connection, control, cleaner} = this.#options;
     if (sent) await control.forget(execution.id, signal);
     connection.unfollow(execution.id);
+    const moved = workspace?.movedTo();
     workspace?.close();
     signal.throwIfAborted();
     await spool?.remove();
     await cleaner.remove(attempt.key, signal);
+    if (moved !== undefined) await cleaner.remove(moved, signal);
   }
 
   #conclude({logger, span}: Work, {outcome}: AttemptEnd, result: AttemptResult): void {

@@ -23,7 +23,7 @@ export class WorkspaceCleaner {
   }
 
   /** Removes a workspace, or leaves it to the next start of runtimed after several failures. Never throws. */
-  async remove(name: string, signal: AbortSignal): Promise<void> {
+  async remove(name: string | Buffer, signal: AbortSignal): Promise<void> {
     const {workspaces, clock, random, logger, metrics} = this.#options;
     const backOff = new BackOff({...retry, random});
     for (let left = tries - 1; ; left--) {
@@ -32,9 +32,9 @@ export class WorkspaceCleaner {
       } catch (error) {
         if (left === 0 || signal.aborted) {
           metrics.workspaceRemovalFailuresTotal.inc();
-          return logger.error('workspace left behind', {workspace: name, error});
+          return logger.error('workspace left behind', {workspace: name.toString(), error});
         }
-        logger.debug('workspace removal failed, will be tried again', {workspace: name, error});
+        logger.debug('workspace removal failed, will be tried again', {workspace: name.toString(), error});
         await clock.sleep(backOff.next(), signal).catch(() => {});
       }
     }

@@ -1,4 +1,14 @@
-import {mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync} from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {afterEach, beforeEach, describe, expect, test} from '@jest/globals';
@@ -69,6 +79,32 @@ describe('WorkspaceRoot', () => {
     await root.remove(name);
     expect(readdirSync(path)).toEqual([]);
     expect(root.reopen(name)).toBeUndefined();
+  });
+
+  test.each([
+    ['beside itself', `${name}.moved`],
+    ['to a name that is not UTF-8', Buffer.from([0x61, 0xff])],
+  ])('finds one that its program moved %s', async (_, to) => {
+    const workspace = await root.create(name);
+    expect(workspace.movedTo()).toBeUndefined();
+    renameSync(join(path, name), Buffer.concat([Buffer.from(`${path}/`), Buffer.from(to)]));
+    symlinkSync(tmpdir(), join(path, name));
+    const moved = workspace.movedTo();
+    workspace.close();
+    expect(moved).toEqual(Buffer.from(to));
+    await root.remove(name);
+    await root.remove(moved ?? '');
+    expect(readdirSync(path)).toEqual([]);
+  });
+
+  test('looks for none that is gone, or in a directory of somebody else', async () => {
+    const workspace = await root.create(name);
+    mkdirSync(join(path, 'other'));
+    renameSync(join(path, name), join(path, 'other', 'a'));
+    expect(workspace.movedTo()).toBeUndefined();
+    rmSync(join(path, 'other'), {recursive: true});
+    expect(workspace.movedTo()).toBeUndefined();
+    workspace.close();
   });
 
   test('does not take a symlink for a workspace', async () => {

@@ -1,6 +1,6 @@
 import {closeSync, constants, open as openCallback, writeFileSync} from 'node:fs';
 import {mkdir, realpath} from 'node:fs/promises';
-import {join} from 'node:path';
+import {dirname, join} from 'node:path';
 import {promisify} from 'node:util';
 import type {Clock} from '@kruntimes/reconciler-kit';
 import {DirectoryHandle} from './directory-handle.ts';
@@ -91,8 +91,12 @@ export class WorkspaceRoot implements Disposable {
     return names;
   }
 
-  /** Removes a workspace and whatever user code put there; nothing happens when it is gone. */
-  remove(name: string): Promise<void> {
+  /**
+   * Removes a workspace and whatever user code put there; nothing happens when it is gone.
+   *
+   * @param name its own, or that to which it was moved
+   */
+  remove(name: string | Buffer): Promise<void> {
     return removeTree(this.#handle, name, this.#clock);
   }
 
@@ -113,10 +117,12 @@ export class WorkspaceRoot implements Disposable {
 export class Workspace {
   readonly name: string;
   readonly paths: WorkspacePaths;
+  readonly #root: string;
   readonly #handle: DirectoryHandle;
 
   constructor(name: string, path: string, handle: DirectoryHandle) {
     this.name = name;
+    this.#root = dirname(path);
     this.paths = {
       work: join(path, entryNames.work),
       home: join(path, entryNames.home),
@@ -190,6 +196,16 @@ export class Workspace {
   /** The directory of artifacts by way of the open workspace: valid while it is open, whoever renames what. */
   artifactsPath(): Buffer {
     return this.#handle.path(entryNames.artifacts);
+  }
+
+  /** The entry of the workspace root that it is now, if its program has moved it there. */
+  movedTo(): Buffer | undefined {
+    const path = this.#handle.currentPath();
+    if (path === undefined) return undefined;
+    const slash = path.lastIndexOf('/');
+    const entry = path.subarray(slash + 1);
+    const isInRoot = path.subarray(0, slash).toString() === this.#root;
+    return isInRoot && entry.toString() !== this.name ? entry : undefined;
   }
 
   /** When the workspace was made, in milliseconds since the epoch; user code cannot set it back. */
