@@ -214,6 +214,23 @@ describe('RunExecutor', () => {
     expect(server.calls).toContain(`cancel ${uid}`);
   });
 
+  test.each([
+    [0.99, 'Succeeded'],
+    [1.5, 'Timeout'],
+  ])('with timeoutSeconds: 1, %d s of work end in %s', async (seconds, phase) => {
+    const {server, stored, executor, attemptOf, begun} = await setUp({spec: {timeoutSeconds: 1}});
+    const executed = executor.execute(attemptOf(), never);
+    await begun();
+    const since = clock.monotonic();
+    // The time that passes until the deadline is set does not count.
+    while (clock.monotonic() - since < seconds * 1_000 && !server.calls.includes(`cancel ${uid}`)) {
+      await clock.advance(10);
+    }
+    server.end(uid);
+    await advanceUntil(executed);
+    expect(stored.run.status?.phase).toBe(phase);
+  });
+
   test('takes a stopped Runtime server for a disruption', async () => {
     const {server, stored, executor, attemptOf, begun} = await setUp();
     const executed = executor.execute(attemptOf(), never);
