@@ -67,6 +67,16 @@ describe('installed into an empty folder', () => {
     expect(stdout).toContain('Scheduled on bash-runtime-x7k2p attempt 1');
   });
 
+  test('artifact-store: the README program stores, reads and deletes', async () => {
+    await writeFile(join(folder, 'artifacts.ts'), await program('packages/artifact-store/README.md'));
+    const {code, stdout} = await command(process.execPath, [join(folder, 'artifacts.ts')], {
+      env: {...process.env, TMPDIR: folder},
+    });
+    expect(code).toBe(0);
+    expect(stdout).toContain('stored runs/1/report.txt sha256:');
+    expect(stdout).toContain('all is well\ndeleted 1\n');
+  });
+
   test('runtime-sdk: the README program is a Runtime server', async () => {
     const socket = join(folder, 'r.sock');
     const flags = ['--listen', `unix://${socket}`, '--workspace-root', folder];

@@ -7,9 +7,9 @@ export interface S3StoreOptions {
   bucket: string;
   /** Put before every key; a `/` is added where it does not end with one. Default: none. */
   prefix?: string | undefined;
-  /** URL of an S3-compatible server. Default: AWS. */
+  /** URL of an S3-compatible server. Absent or empty: AWS. */
   endpoint?: string | undefined;
-  /** Default: `AWS_REGION`, else `us-east-1`. */
+  /** Absent or empty: `AWS_REGION`, else `us-east-1`. */
   region?: string | undefined;
   /** Bucket in the path instead of the host name. Default: whether `endpoint` is set. */
   forcePathStyle?: boolean | undefined;
@@ -43,7 +43,7 @@ export class S3Connection {
   constructor(options: S3StoreOptions, pageSize: number) {
     this.bucket = options.bucket;
     this.pageSize = pageSize;
-    this.where = `bucket ${options.bucket}${options.endpoint === undefined ? '' : ` at ${options.endpoint}`}`;
+    this.where = `bucket ${options.bucket}${options.endpoint ? ` at ${options.endpoint}` : ''}`;
     this.#options = options;
   }
 
@@ -69,9 +69,9 @@ export class S3Connection {
   #client(sdk: S3Sdk, timeouts: object): S3Client {
     const {endpoint, region, forcePathStyle, credentials} = this.#options;
     const client = new sdk.S3Client({
-      region: region ?? process.env['AWS_REGION'] ?? 'us-east-1',
-      ...(endpoint === undefined ? {} : {endpoint}),
-      forcePathStyle: forcePathStyle ?? endpoint !== undefined,
+      region: region || process.env['AWS_REGION'] || 'us-east-1',
+      ...(endpoint ? {endpoint} : {}),
+      forcePathStyle: forcePathStyle ?? Boolean(endpoint),
       ...(credentials === undefined ? {} : {credentials: async () => await readCredentials(credentials)}),
       requestHandler: {connectionTimeout: CONNECT_TIMEOUT_MS, ...timeouts},
       // Servers that are not AWS know neither trailing checksums nor those of bodies; SigV4 signs a digest of what is sent anyway.

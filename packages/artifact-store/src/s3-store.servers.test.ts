@@ -215,6 +215,7 @@ describe('answers of servers', () => {
 });
 
 test('options are checked', () => {
+  expect(() => createS3Store({bucket: 'a', prefix: '', endpoint: '', region: ''})).not.toThrow();
   expect(() => createS3Store({bucket: ''})).toThrow(expect.objectContaining({code: 'OPTIONS_INVALID'}));
   expect(() => createS3Store({bucket: 'a', endpoint: 'localhost:9000'})).toThrow(
     expect.objectContaining({code: 'OPTIONS_INVALID'}),

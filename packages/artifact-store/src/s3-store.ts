@@ -43,7 +43,7 @@ export class S3Store implements ArtifactStore {
   constructor(options: S3StoreOptions, {pageSize = 1000}: {pageSize?: number} = {}) {
     const {bucket, prefix = '', endpoint} = options;
     if (bucket === '') throw new ArtifactStoreError('OPTIONS_INVALID', 'bucket must not be empty');
-    if (endpoint !== undefined && !/^https?:$/.test(URL.parse(endpoint)?.protocol ?? '')) {
+    if (endpoint && !/^https?:$/.test(URL.parse(endpoint)?.protocol ?? '')) {
       throw new ArtifactStoreError('OPTIONS_INVALID', `endpoint must be an http or https URL, not ${endpoint}`);
     }
     this.#prefix = prefix === '' || prefix.endsWith('/') ? prefix : `${prefix}/`;
