@@ -113,6 +113,8 @@ async function transfer(
         if (fresh.length === 0) continue;
         hash.update(fresh);
         await sink.write(fresh);
+        // Whoever takes the bytes may be slow; that is no silence of the source.
+        lastByteMs = clock.monotonic();
         position += fresh.length;
         onProgress?.(position);
       }

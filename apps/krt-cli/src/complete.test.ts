@@ -30,6 +30,7 @@ describe('completion', () => {
     expect(names(await complete(''))).toEqual([
       'run',
       'get',
+      'describe',
       'result',
       'logs',
       'artifacts',

@@ -222,24 +222,20 @@ function artifactBody(response: IncomingMessage, name: string, asked: number, cl
   return {offset, totalBytes, digest, bytes: untilSilence(response, clock)};
 }
 
-/** The bytes of an answer; an end before its end is thrown as {@link RetryLater}. */
+/** The bytes of an answer; an end before its end is thrown as {@link RetryLater}. A reader may take its time. */
 async function* untilSilence(response: IncomingMessage, clock: Clock): AsyncGenerator<Uint8Array> {
   const silent = (): void => void response.destroy(new RetryLater(`nothing came for ${formatDuration(silenceMs)}`));
-  let timer = clock.setTimeout(silent, silenceMs);
-  let lastMs = clock.monotonic();
+  const chunks = response[Symbol.asyncIterator]();
   try {
-    for await (const chunk of response as AsyncIterable<Buffer>) {
-      yield chunk;
-      // Not a timer for each chunk: there are many thousands.
-      if (clock.monotonic() - lastMs < 1000) continue;
-      lastMs = clock.monotonic();
-      timer.cancel();
-      timer = clock.setTimeout(silent, silenceMs);
+    for (;;) {
+      const timer = clock.setTimeout(silent, silenceMs);
+      const next = (await chunks.next().finally(() => timer.cancel())) as IteratorResult<Buffer>;
+      if (next.done) return;
+      yield next.value;
     }
   } catch (error) {
     throw retryable(error);
   } finally {
-    timer.cancel();
     response.destroy();
   }
 }

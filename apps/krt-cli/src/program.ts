@@ -40,6 +40,7 @@ export function createProgram(host: ProgramHost): Command {
   addGlobalOptions(program);
   addRun(program, host);
   addGet(program, host);
+  addDescribe(program, host);
   addResult(program, host);
   addLogs(program, host);
   addArtifacts(program, host);
@@ -146,6 +147,12 @@ function addRun(program: Command, host: ProgramHost): void {
     option('-r, --runtime <name>', 'Runtime to run on', {kind: 'runtimes'}),
     option('--script <text>', 'script to run'),
     option('--script-file <file>', 'file with the script to run; - is stdin', {kind: 'files'}),
+    repeatable('--file <path=file>', 'file for the working directory, or FILE alone', {kind: 'files'}),
+    option('--git <url>', 'git repository for the working directory, https or ssh'),
+    option('--revision <name>', "with --git: branch, tag or commit (default: the remote's HEAD)"),
+    option('--git-path <directory>', 'with --git: directory of the repository that becomes the working directory'),
+    option('--git-depth <n>', 'with --git: commits to fetch, 0 for all (default: 1)'),
+    option('--git-secret <name>', 'with --git: one of the gitCredentials of the Runtime'),
     option('--entrypoint <path>', 'file of the source to start (default: script)'),
     repeatable('-f, --filename <file>', 'manifest with Runs, YAML or JSON; - is stdin', {kind: 'files'}),
     repeatable('-e, --env <name=value>', "environment variable; NAME alone takes the value from krt's own environment"),
@@ -163,6 +170,7 @@ function addRun(program: Command, host: ProgramHost): void {
     repeatable('--retry-on <reason>', 'retry only after these reasons', values(...retryableReasons)),
     option('--priority <n>', 'among waiting Runs of a Runtime the highest is first'),
     repeatable('--request <resource=n>', 'units of the capacity of a Runtime Pod to take, such as runs=2'),
+    option('--artifacts <when>', 'store artifacts Always (default) or OnSuccess only', values('Always', 'OnSuccess')),
     option('--ttl <duration>', 'keep the finished Run for so long'),
     repeatable('-l, --label <key=value>', 'label of the Run'),
     repeatable('--annotation <key=value>', 'annotation of the Run'),
@@ -197,6 +205,11 @@ function addRun(program: Command, host: ProgramHost): void {
       'run --runtime bash --script-file build.sh -e TARGET=release --timeout 5m --max-attempts 3',
       'a script file with environment, time limit and retries',
     ],
+    [
+      'run --runtime bash --git https://git.example.com/team/jobs.git --revision main --entrypoint nightly.sh --wait',
+      'a file of a git repository',
+    ],
+    ['run --runtime bash --file main.sh --file lib/x.sh=x.sh --entrypoint main.sh', 'files from here'],
     ['run -f hello.yaml --wait', 'a manifest'],
     ['|cat hello.yaml | krt run -f - --env MESSAGE=hi --follow', 'a manifest from stdin with one more variable'],
     [
@@ -248,6 +261,27 @@ function addGetOptions(command: Command): void {
     .addOption(option('--field-selector <selector>', 'only with these fields, such as status.phase=Failed'))
     .addOption(option('--show-labels', 'labels as the last column'))
     .addOption(option('--no-headers', 'leave out the line with the column names'));
+}
+
+function addDescribe(program: Command, host: ProgramHost): void {
+  const command = program
+    .command('describe')
+    .summary('show everything about Runs')
+    .description(
+      'Shows what the cluster knows of Runs: source, phase, attempts, outputs, artifacts and conditions. As with kubectl, the word "run" may stand before the names.',
+    )
+    .addArgument(argument('<name...>', 'Runs to describe', {kind: 'runs'}));
+  addExamples(command, host, [
+    ['describe hello', 'one Run'],
+    ['describe run hello', 'the same'],
+  ]);
+  command.action(
+    action(host, async (context, flags, args) => {
+      const {describeRuns} = await import('./commands/describe.ts');
+      const names = args.length > 1 && /^runs?$/.test(args[0] ?? '') ? args.slice(1) : args;
+      return await describeRuns(context, flags, runNames(names));
+    }),
+  );
 }
 
 function addResult(program: Command, host: ProgramHost): void {

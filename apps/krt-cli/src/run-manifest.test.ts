@@ -18,7 +18,8 @@ describe('runFromFlags', () => {
       {
         runtime: 'bash',
         name: 'build',
-        script: 'echo "$1"\n',
+        source: {inline: 'echo "$1"\n'},
+        artifacts: 'on-success',
         args: ['x'],
         entrypoint: 'script',
         env: ['A=1', 'B=x=y', 'HOME', 'EMPTY', 'C='],
@@ -43,6 +44,7 @@ describe('runFromFlags', () => {
         runtime: 'bash',
         source: {inline: 'echo "$1"\n'},
         entrypoint: 'script',
+        artifacts: {when: 'OnSuccess'},
         args: ['x'],
         env: {A: '1', B: 'x=y', HOME: '/home/me', EMPTY: '', C: ''},
         timeoutSeconds: 90,
@@ -63,14 +65,15 @@ describe('runFromFlags', () => {
   test.each([
     [{args: ['true']}, '--runtime is missing'],
     [{runtime: 'bash'}, 'nothing to run'],
-    [{runtime: 'bash', script: ''}, 'the script is empty'],
-    [{runtime: 'bash', script: 'x', name: 'a', generateName: 'b-'}, 'exclude each other'],
-    [{runtime: 'bash', script: 'x', env: ['=1']}, 'no name before "="'],
-    [{runtime: 'bash', script: 'x', env: ['NOPE']}, 'there is no such variable'],
-    [{runtime: 'bash', script: 'x', priority: 'high'}, 'not an integer'],
-    [{runtime: 'bash', script: 'x', request: ['runs']}, 'not KEY=VALUE'],
-    [{runtime: 'bash', script: 'x', request: ['runs=many']}, 'not an integer'],
-    [{runtime: 'bash', script: 'x', timeout: '-1s'}, '--timeout'],
+    [{runtime: 'bash', source: {git: {url: 'https://h/x'}}}, 'which of these files'],
+    [{runtime: 'bash', args: ['x'], artifacts: 'never'}, 'is not one of Always, OnSuccess'],
+    [{runtime: 'bash', source: {inline: 'x'}, name: 'a', generateName: 'b-'}, 'exclude each other'],
+    [{runtime: 'bash', source: {inline: 'x'}, env: ['=1']}, 'no name before "="'],
+    [{runtime: 'bash', source: {inline: 'x'}, env: ['NOPE']}, 'there is no such variable'],
+    [{runtime: 'bash', source: {inline: 'x'}, priority: 'high'}, 'not an integer'],
+    [{runtime: 'bash', source: {inline: 'x'}, request: ['runs']}, 'not KEY=VALUE'],
+    [{runtime: 'bash', source: {inline: 'x'}, request: ['runs=many']}, 'not an integer'],
+    [{runtime: 'bash', source: {inline: 'x'}, timeout: '-1s'}, '--timeout'],
   ])('%j is refused', (flags, problem) => {
     expect(() => runFromFlags(flags, env)).toThrow(problem);
   });

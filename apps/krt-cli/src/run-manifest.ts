@@ -1,4 +1,4 @@
-import {API_VERSION, type RetryPolicy, type Run, type RunSpec} from '@kruntimes/api-types';
+import {API_VERSION, type RetryPolicy, type Run, type RunSource, type RunSpec} from '@kruntimes/api-types';
 import {parseDurationSeconds} from './duration.ts';
 import {KrtError, usageError} from './krt-error.ts';
 
@@ -7,8 +7,8 @@ export interface RunManifestFlags {
   runtime?: string | undefined;
   name?: string | undefined;
   generateName?: string | undefined;
-  /** The script itself (from `--script`, or the text of `--script-file`). */
-  script?: string | undefined;
+  /** Where its files come from. */
+  source?: RunSource | undefined;
   entrypoint?: string | undefined;
   /** What stood after `--`. */
   args?: readonly string[] | undefined;
@@ -21,6 +21,7 @@ export interface RunManifestFlags {
   retryMaxBackoff?: string | undefined;
   retryOn?: readonly string[] | undefined;
   ttl?: string | undefined;
+  artifacts?: string | undefined;
   label?: readonly string[] | undefined;
   annotation?: readonly string[] | undefined;
 }
@@ -33,10 +34,14 @@ type WithoutUndefined<T> = {[K in keyof T]?: Exclude<T[K], undefined>};
  */
 export function runFromFlags(flags: RunManifestFlags, processEnv: NodeJS.ProcessEnv): Run {
   if (!flags.runtime) throw usageError('--runtime is missing', 'krt runtime list shows the Runtimes of the namespace');
-  if (flags.script === undefined && !flags.args?.length) {
-    throw usageError('nothing to run', 'give a command after "--", --script TEXT, --script-file FILE or -f MANIFEST');
+  if (flags.source === undefined && !flags.args?.length) {
+    throw usageError(
+      'nothing to run',
+      'give a command after "--", --script TEXT, --script-file FILE, --file FILE, --git URL or -f MANIFEST',
+    );
   }
-  if (flags.script === '') throw usageError('the script is empty');
+  if (flags.source && flags.source.inline === undefined && !flags.entrypoint && !flags.args?.length)
+    throw usageError('which of these files is to be started?', 'give --entrypoint PATH, or a command after "--"');
   return overrideRun({apiVersion: API_VERSION, kind: 'Run', spec: {} as RunSpec}, flags, processEnv);
 }
 
@@ -52,7 +57,7 @@ export function overrideRun(run: Run, flags: RunManifestFlags, processEnv: NodeJ
     ...run.spec,
     ...defined<RunSpec>({
       runtime: flags.runtime,
-      source: flags.script === undefined ? undefined : {inline: flags.script},
+      source: flags.source,
       entrypoint: flags.entrypoint,
       args: flags.args?.length ? [...flags.args] : undefined,
       env: Object.keys(env).length > 0 ? env : undefined,
@@ -60,11 +65,20 @@ export function overrideRun(run: Run, flags: RunManifestFlags, processEnv: NodeJ
       priority: parseInteger(flags.priority, '--priority'),
       resources: Object.keys(requests).length > 0 ? {...run.spec.resources, requests} : undefined,
       retryPolicy: retryPolicy(run, flags),
+      artifacts: flags.artifacts === undefined ? undefined : {when: parseWhen(flags.artifacts)},
       ttlSecondsAfterFinished: flags.ttl === undefined ? undefined : parseDurationSeconds(flags.ttl, '--ttl'),
     }),
   };
   const {apiVersion, kind, metadata: _metadata, spec: _spec, ...rest} = run;
   return {apiVersion, kind, metadata: metadata(run, flags, spec.runtime), spec, ...rest} as Run;
+}
+
+/** `on-success` and the word of the API alike. */
+function parseWhen(text: string): 'OnSuccess' | 'Always' {
+  const word = text.replaceAll('-', '').toLowerCase();
+  if (word === 'onsuccess') return 'OnSuccess';
+  if (word === 'always') return 'Always';
+  throw usageError(`--artifacts "${text}" is not one of Always, OnSuccess`);
 }
 
 function metadata(run: Run, flags: RunManifestFlags, runtime: string | undefined): NonNullable<Run['metadata']> {

@@ -19,13 +19,13 @@ import {KubernetesPodLogSource} from '../pod-log.ts';
 import {overrideRun, type RunManifestFlags, runFromFlags} from '../run-manifest.ts';
 import {nextCommands, RunNotices} from '../run-notices.ts';
 import {describeEnd} from '../run-position.ts';
+import type {RunSourceFlags} from '../run-source.ts';
 import {RunWaiter} from '../run-waiter.ts';
 import {mayBeStored, readStoredLog} from '../stored-log.ts';
 import {write} from '../terminal.ts';
 
-export interface RunFlags extends ConnectionFlags, RunManifestFlags {
+export interface RunFlags extends ConnectionFlags, Omit<RunManifestFlags, 'source'>, RunSourceFlags {
   filename?: string[] | undefined;
-  scriptFile?: string | undefined;
   wait?: boolean | undefined;
   follow?: boolean | undefined;
   waitTimeout?: string | undefined;
@@ -74,9 +74,11 @@ function checkFlags(flags: RunFlags, format: OutputFormat, dryRun: string): void
   if (flags.cancelOnInterrupt && !waits) throw usageError('--cancel-on-interrupt needs --wait or --follow');
   if (flags.follow && format.kind !== 'table')
     throw usageError('-o cannot be combined with --follow', 'stdout belongs to the program; use --wait');
-  const scripts = [flags.script, flags.scriptFile].filter((each) => each !== undefined);
-  if (scripts.length > 1) throw usageError('--script and --script-file exclude each other');
-  if (flags.filename?.length && scripts.length > 0) throw usageError('-f and --script exclude each other');
+  const {script, scriptFile, file, git} = flags;
+  const source = Object.entries({script, 'script-file': scriptFile, file, git}).find(
+    ([, value]) => value !== undefined,
+  );
+  if (flags.filename?.length && source) throw usageError(`-f and --${source[0]} exclude each other`);
   if ([...(flags.filename ?? []), flags.scriptFile].filter((each) => each === '-').length > 1)
     throw usageError('stdin can be read only once');
 }
@@ -90,10 +92,9 @@ async function describedRuns(context: CommandContext, flags: RunFlags, args: str
       throw usageError(`--name cannot name ${runs.length} Runs`, 'use --generate-name');
     return runs.map((run) => overrideRun(run, {...flags, args}, env));
   }
-  if (flags.scriptFile === undefined) return [runFromFlags({...flags, args}, env)];
-  const {readScript} = await import('../manifest-source.ts');
-  const script = await readScript(flags.scriptFile, stdin);
-  return [runFromFlags({...flags, args, script}, env)];
+  const {sourceFromFlags} = await import('../run-source.ts');
+  const source = await sourceFromFlags(flags, stdin);
+  return [runFromFlags({...flags, args, ...(source ? {source} : {})}, env)];
 }
 
 async function printObjects(
