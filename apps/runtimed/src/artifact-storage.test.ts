@@ -237,7 +237,7 @@ describe('limits', () => {
       items: Object.fromEntries(Array.from({length: 100}, (_, i) => [`a${i}`, 1])),
     });
     const log = storage.logSpool(attempt);
-    await log?.end(['end']);
+    await log?.end(['a line', 'end']);
     expect((await storage.store({...ended, log}, never)).refs).toHaveLength(101);
     await log?.remove();
   });
@@ -292,7 +292,7 @@ describe('a store that fails', () => {
   test('with nothing but a log to store fails no Run', async () => {
     const {storage, ended, store, attempt} = await setUp({items: {}});
     const log = storage.logSpool(attempt);
-    await log?.end(['end']);
+    await log?.end(['a line', 'end']);
     store.before = () => {
       throw unavailable();
     };

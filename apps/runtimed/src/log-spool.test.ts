@@ -46,6 +46,20 @@ describe('a spooled log', () => {
     await spool.remove();
   });
 
+  test('costs no file when there is nothing but its end', async () => {
+    const spool = spoolOf();
+    await spool.end(['end']);
+    expect(existsSync(path)).toBe(false);
+    expect(spool.sizeBytes).toBe(0);
+    await spool.remove();
+    writeFileSync(path, 'one\n');
+    const next = spoolOf();
+    await next.end(['end']);
+    expect(await text(next.read())).toBe('one\nend\n');
+    await next.remove();
+    expect(existsSync(path)).toBe(false);
+  });
+
   test('goes on after the last whole line of an earlier process', async () => {
     writeFileSync(path, 'one\ntwo\nhalf a li');
     const spool = spoolOf();

@@ -118,5 +118,5 @@ describe('RunLog', () => {
         expect(durable).toEqual(durable.toSorted((a, b) => Number(a - b)));
       }),
     );
-  });
+  }, 60_000);
 });
