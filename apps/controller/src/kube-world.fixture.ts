@@ -1,13 +1,17 @@
 /** For tests on a real API server: a namespace with the controller in it, which may do what rbac.yaml says and nothing else. */
 import {readFile} from 'node:fs/promises';
 import {runCrd, runtimeCrd} from '@kruntimes/api-types/crds';
-import {Client, type Clock, kinds, Manager, silentLogger, systemClock, Transport} from '@kruntimes/reconciler-kit';
-import {type ControlPlaneAccess, sharedControlPlane, waitForObject} from '@kruntimes/reconciler-kit/testing';
+import {Client, type Clock, Manager, silentLogger, systemClock, Transport} from '@kruntimes/reconciler-kit';
+import {
+  type ControlPlaneAccess,
+  grantClusterRole,
+  installDefinitions,
+  sharedControlPlane,
+} from '@kruntimes/reconciler-kit/testing';
 import type {ClusterRole} from 'kubernetes-types/rbac/v1.d.ts';
 import {parseAllDocuments} from 'yaml';
 import {type AddControllersOptions, addControllers} from './add-controllers.ts';
 
-const TESTER = 'controller-tests';
 const USER = 'kruntimes-controller-under-test';
 
 export class KubeWorld {
@@ -27,15 +31,7 @@ export class KubeWorld {
     const controlPlane = await sharedControlPlane();
     const transport = new Transport(controlPlane.config);
     const client = new Client(transport);
-    for (const crd of [runCrd, runtimeCrd]) {
-      await client.kind(kinds.CustomResourceDefinition).apply(crd, {fieldManager: TESTER, force: true});
-      await waitForObject(
-        client.kind(kinds.CustomResourceDefinition),
-        {name: crd.metadata?.name ?? ''},
-        ({status}) =>
-          status?.conditions?.some(({type, status: is}) => type === 'Established' && is === 'True') ?? false,
-      );
-    }
+    await installDefinitions(client, [runCrd, runtimeCrd]);
     await grantPermissions(client);
     const world = new KubeWorld(controlPlane, client, await controlPlane.createNamespace());
     world.#stops.push(() => transport.close());
@@ -81,16 +77,7 @@ async function grantPermissions(client: Client): Promise<void> {
   const documents = parseAllDocuments(text).map((document) => document.toJS() as ClusterRole);
   const role = documents.find(({kind}) => kind === 'ClusterRole');
   if (role === undefined) throw new Error('rbac.yaml has no ClusterRole');
-  await client.kind(kinds.ClusterRole).apply(role, {fieldManager: TESTER, force: true});
-  const name = role.metadata?.name ?? '';
-  await client.kind(kinds.ClusterRoleBinding).apply(
-    {
-      metadata: {name: USER},
-      roleRef: {apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name},
-      subjects: [{apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: USER}],
-    },
-    {fieldManager: TESTER, force: true},
-  );
+  await grantClusterRole(client, role, USER);
 }
 
 /** A clock on which time passes so many times as fast, except for what is written into objects. */

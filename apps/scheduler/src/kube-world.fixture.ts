@@ -21,13 +21,16 @@ import {
   Transport,
   Watcher,
 } from '@kruntimes/reconciler-kit';
-import {type ControlPlaneAccess, sharedControlPlane, waitForObject} from '@kruntimes/reconciler-kit/testing';
+import {
+  type ControlPlaneAccess,
+  grantClusterRole,
+  installDefinitions,
+  sharedControlPlane,
+} from '@kruntimes/reconciler-kit/testing';
 import type {Pod} from 'kubernetes-types/core/v1.d.ts';
 import type {OwnerReference} from 'kubernetes-types/meta/v1.d.ts';
 import type {ClusterRole} from 'kubernetes-types/rbac/v1.d.ts';
 import {parseAllDocuments} from 'yaml';
-
-const TESTER = 'scheduler-tests';
 
 export class KubeWorld implements AsyncDisposable {
   readonly controlPlane: ControlPlaneAccess;
@@ -45,12 +48,7 @@ export class KubeWorld implements AsyncDisposable {
     const controlPlane = await sharedControlPlane();
     const transport = new Transport(controlPlane.config);
     const client = new Client(transport);
-    for (const crd of [runCrd, runtimeCrd]) {
-      await client.kind(kinds.CustomResourceDefinition).apply(crd, {fieldManager: TESTER, force: true});
-      await waitForObject(client.kind(kinds.CustomResourceDefinition), {name: crd.metadata?.name ?? ''}, (object) =>
-        (object.status?.conditions ?? []).some(({type, status}) => type === 'Established' && status === 'True'),
-      );
-    }
+    await installDefinitions(client, [runCrd, runtimeCrd]);
     const world = new KubeWorld(controlPlane, client, await controlPlane.createNamespace());
     world.#owned.push(transport);
     return world;
@@ -62,16 +60,7 @@ export class KubeWorld implements AsyncDisposable {
     const documents = parseAllDocuments(text).map((document) => document.toJS() as ClusterRole);
     const role = documents.find(({kind}) => kind === 'ClusterRole');
     if (role === undefined) throw new Error('rbac.yaml has no ClusterRole');
-    await this.client.kind(kinds.ClusterRole).apply(role, {fieldManager: TESTER, force: true});
-    const name = role.metadata?.name ?? '';
-    await this.client.kind(kinds.ClusterRoleBinding).apply(
-      {
-        metadata: {name: `${name}-${user}`},
-        roleRef: {apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name},
-        subjects: [{apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: user}],
-      },
-      {fieldManager: TESTER, force: true},
-    );
+    await grantClusterRole(this.client, role, user);
     return this.controlPlane.userConfig({user});
   }
 

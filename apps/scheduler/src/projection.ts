@@ -7,7 +7,7 @@ import {
   type RunSpec,
   type Runtime,
 } from '@kruntimes/api-types';
-import type {KubernetesObject} from '@kruntimes/reconciler-kit';
+import {type KubernetesObject, projectedMetadata} from '@kruntimes/reconciler-kit';
 import type {Lease} from 'kubernetes-types/coordination/v1.d.ts';
 import type {Pod} from 'kubernetes-types/core/v1.d.ts';
 import type {ObjectMeta} from 'kubernetes-types/meta/v1.d.ts';
@@ -65,22 +65,6 @@ function typeOf<T extends KubernetesObject>(object: T): Pick<T, 'apiVersion' | '
   return {...(apiVersion && {apiVersion}), ...(kind && {kind})};
 }
 
-const keptMetadata = [
-  'name',
-  'namespace',
-  'uid',
-  'resourceVersion',
-  'creationTimestamp',
-  'deletionTimestamp',
-  'ownerReferences',
-] as const satisfies (keyof ObjectMeta)[];
-
-function projectMeta(metadata: ObjectMeta = {}): ObjectMeta {
-  const projected: Record<string, unknown> = {};
-  for (const field of keptMetadata) {
-    if (metadata[field] !== undefined) projected[field] = metadata[field];
-  }
-  const runtime = metadata.labels?.[RUNTIME_LABEL];
-  if (runtime !== undefined) projected.labels = {[RUNTIME_LABEL]: runtime};
-  return projected;
+function projectMeta(metadata?: ObjectMeta): ObjectMeta {
+  return projectedMetadata(metadata, [RUNTIME_LABEL]);
 }

@@ -121,6 +121,7 @@ export {
   type Predicate,
   resourceVersionChanged,
 } from './predicates.ts';
+export {projectedMetadata} from './projected-metadata.ts';
 export {ExponentialRateLimiter, type ExponentialRateLimiterOptions, type RateLimiter} from './rate-limiter.ts';
 export type {Runnable} from './runnable-group.ts';
 export {microTime, rfc3339} from './time.ts';

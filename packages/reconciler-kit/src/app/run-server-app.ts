@@ -40,7 +40,7 @@ export interface ServerContext<O extends object = object> {
    * A Manager of the app's name with all of this, as the flags want it: where it serves metrics and health, and with
    * `--leader-elect` as a competitor for the Lease of the app's name in its own namespace.
    */
-  createManager(overrides?: Omit<ManagerOptions, 'config' | 'transport'>): Promise<Manager>;
+  createManager: (overrides?: Omit<ManagerOptions, 'config' | 'transport'>) => Promise<Manager>;
 }
 
 const EXIT_STOPPED = 0;

@@ -36,6 +36,8 @@ export {
   type RequestMatch,
 } from './fault-proxy.ts';
 export {freePorts} from './free-ports.ts';
+export {grantClusterRole} from './grant-cluster-role.ts';
+export {installDefinitions} from './install-definitions.ts';
 export {
   DEFAULT_KUBERNETES_VERSION,
   type KubeBinaries,
