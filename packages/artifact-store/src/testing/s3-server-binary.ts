@@ -111,7 +111,8 @@ async function oneAtATime(name: string, work: () => Promise<void>): Promise<void
       if (errorCode(error) !== 'EADDRINUSE') throw error;
       const holder = connect(path);
       holder.on('error', () => {}).resume();
-      await once(holder, 'close');
+      // `once` of node:events would reject: a holder that ends resets the connection.
+      await new Promise((resolve) => holder.once('close', resolve));
       continue;
     }
     try {
