@@ -1,6 +1,7 @@
-import type {CustomResourceDefinition, JSONSchemaProps} from 'kubernetes-types/apiextensions/v1.d.ts';
+import type {CustomResourceDefinition} from 'kubernetes-types/apiextensions/v1.d.ts';
 import {runCrd, runtimeCrd} from '../crds.ts';
 import {reasonDescriptions, retryableReasons} from '../reasons.ts';
+import type {StructuralSchema} from '../schema/schema-node.ts';
 
 /** Fields whose inside is Kubernetes' own and documented there. */
 const foreign: Readonly<Record<string, string>> = {
@@ -23,7 +24,8 @@ export function apiReference(): string {
 function kind(crd: CustomResourceDefinition): string {
   const {kind: name, plural, shortNames = []} = crd.spec.names;
   const [version] = crd.spec.versions;
-  const schema = version?.schema?.openAPIV3Schema ?? {};
+  const described: unknown = version?.schema?.openAPIV3Schema;
+  const schema = isSchema(described) ? described : {};
   const columns = (version?.additionalPrinterColumns ?? []).map((column) => `\`${column.name}\``).join(', ');
   const selectable = (version?.selectableFields ?? []).map(({jsonPath}) => `\`${jsonPath.slice(1)}\``).join(', ');
   const rules = rulesOf(schema);
@@ -39,7 +41,7 @@ function kind(crd: CustomResourceDefinition): string {
   ].join('\n\n');
 }
 
-function table(part: string, schema: JSONSchemaProps | undefined): string {
+function table(part: string, schema: StructuralSchema | undefined): string {
   const rows = fields(part, schema ?? {}).map((cells) => `| ${cells.join(' | ')} |`);
   const rules = rulesOf(schema ?? {}).map((rule) => `- rule: ${rule}`);
   return [`### ${part}`, ['| field | type | |', '| --- | --- | --- |', ...rows].join('\n'), ...paragraph(rules)].join(
@@ -51,7 +53,7 @@ function paragraph(lines: readonly string[]): string[] {
   return lines.length === 0 ? [] : [lines.join('\n')];
 }
 
-function fields(path: string, schema: JSONSchemaProps): string[][] {
+function fields(path: string, schema: StructuralSchema): string[][] {
   return Object.entries(schema.properties ?? {}).flatMap(([name, field]) => {
     const at = `${path}.${name}`;
     const required = schema.required?.includes(name) === true;
@@ -62,26 +64,26 @@ function fields(path: string, schema: JSONSchemaProps): string[][] {
 }
 
 /** The fields of an object, of the items of a list, of the values of a map. */
-function inside(path: string, field: JSONSchemaProps): string[][] {
+function inside(path: string, field: StructuralSchema): string[][] {
   const {items, additionalProperties} = field;
   if (isSchema(items)) return fields(`${path}[]`, items);
   if (isSchema(additionalProperties)) return fields(`${path}.*`, additionalProperties);
   return fields(path, field);
 }
 
-function typeOf(field: JSONSchemaProps): string {
+function typeOf(field: StructuralSchema): string {
   const {items, additionalProperties} = field;
   if (isSchema(items)) return `list (at most ${field.maxItems}) of ${typeOf(items)}`;
   if (isSchema(additionalProperties)) return `map (at most ${field.maxProperties}) of ${typeOf(additionalProperties)}`;
   if (field['x-kubernetes-int-or-string']) return 'integer or string';
-  if (field.enum) return field.enum.map((value) => `\`${String(value)}\``).join(', ');
+  if (field.enum) return field.enum.map((value) => `\`${value}\``).join(', ');
   if (field.format === 'date-time') return 'time';
   if (field.type === 'integer') return `integer, ${field.minimum} to ${field.maximum}`;
   if (field.type === 'string') return field.maxLength === undefined ? 'string' : `string (at most ${field.maxLength})`;
   return field.type ?? 'any';
 }
 
-function descriptionOf(field: JSONSchemaProps, text: string | undefined): string {
+function descriptionOf(field: StructuralSchema, text: string | undefined): string {
   const value = field.default === undefined ? [] : [`Default \`${JSON.stringify(field.default)}\`.`];
   const items = isSchema(field.items) ? rulesOf(field.items) : [];
   const rules = [...rulesOf(field), ...items].map((rule) => `Rule: ${rule}.`);
@@ -89,12 +91,12 @@ function descriptionOf(field: JSONSchemaProps, text: string | undefined): string
   return [field.description ?? '', text ?? '', ...value, ...pattern, ...rules].filter((part) => part !== '').join(' ');
 }
 
-function rulesOf(schema: JSONSchemaProps): string[] {
+function rulesOf(schema: StructuralSchema): string[] {
   const rules = schema['x-kubernetes-validations'] ?? [];
   return rules.map(({message, rule}) => (message ?? `\`${rule}\``).replaceAll('|', '\\|'));
 }
 
-function isSchema(value: unknown): value is JSONSchemaProps {
+function isSchema(value: unknown): value is StructuralSchema {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
