@@ -73,6 +73,18 @@ export const requiredCases: readonly ConformanceCase[] = Object.freeze<Conforman
     },
   },
   {
+    id: 'env-wins',
+    level: 'required',
+    title: 'A variable of the request wins over the one of the same name that the server has',
+    source: source.request,
+    async run(_client, context) {
+      // Every server has these two; the program still finds its commands.
+      const env = {HOME: '/conformance/home', PATH: '/conformance/bin:/usr/local/bin:/usr/bin:/bin'};
+      const {id} = await context.start({program: `printf '%s|' "$HOME" "$PATH"`, env});
+      assert.equal((await context.ended(id)).stdout, `${env.HOME}|${env.PATH}|`);
+    },
+  },
+  {
     id: 'working-dir',
     level: 'required',
     title: 'The program starts in working_dir',
