@@ -1,4 +1,3 @@
-import type * as Sdk from '@aws-sdk/client-s3';
 import type {S3Client} from '@aws-sdk/client-s3';
 import {ArtifactStoreError} from './errors.ts';
 import {errorCode, errorMessage, errorName} from './failure.ts';
@@ -52,7 +51,7 @@ export class S3Connection {
    *   may pause
    */
   load(): Promise<{sdk: S3Sdk; requests: S3Client; downloads: S3Client}> {
-    this.#loaded ??= import('@aws-sdk/client-s3').then((sdk) => ({
+    this.#loaded ??= import('./s3-sdk.ts').then((sdk) => ({
       sdk,
       requests: this.#client(sdk, {socketTimeout: SILENCE_TIMEOUT_MS}),
       downloads: this.#client(sdk, {requestTimeout: SILENCE_TIMEOUT_MS, throwOnRequestTimeout: true}),
