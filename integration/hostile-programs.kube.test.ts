@@ -10,6 +10,8 @@ import {
   type RunSpec,
   runLogBytes,
 } from '@kruntimes/api-types';
+import {kinds} from '@kruntimes/reconciler-kit';
+import {waitForObject} from '@kruntimes/reconciler-kit/testing';
 import {Gate} from './support/gate.ts';
 import {System} from './support/system.ts';
 
@@ -404,6 +406,39 @@ test(
     expect(status).toMatchObject({phase: 'Failed', reason: 'TooManyDisruptions', attempt: 5, disruptions: 5});
     const after = await system.create(arena, inline('echo fine'));
     expect((await system.ended(arena, nameOf(after), limitMs)).status).toMatchObject({phase: 'Succeeded'});
+  },
+  limitMs,
+);
+
+test(
+  'a Runtime server that stands still: a Run can be cancelled, and the others are neither lost nor run twice',
+  async () => {
+    using open = gate();
+    const marker = system.marker();
+    const ledger = join(system.directory, system.marker());
+    const patient = await start(`echo begun >> '${ledger}'; ${open.wait}; echo done`);
+    const cancelled = await start(`exec -a ${marker} sleep 600`);
+    await Promise.all([patient, cancelled].map((run) => system.phase(namespace, nameOf(run), 'Running')));
+    const server = system.processId(namespace, pod, 'runtime');
+    process.kill(server, 'SIGSTOP');
+    try {
+      await system.cancel(namespace, nameOf(cancelled));
+      await waitForObject(
+        system.cluster.client.kind(kinds.Pod),
+        {namespace, name: pod},
+        ({status}) => status?.conditions?.some(({reason}) => reason === 'RuntimeUnavailable') === true,
+        {timeoutMs: limitMs},
+      );
+      const {status} = await ended(cancelled);
+      expect(status).toMatchObject({phase: 'Cancelled', message: expect.stringContaining('has not confirmed')});
+    } finally {
+      process.kill(server, 'SIGCONT');
+    }
+    open.open();
+    expect((await ended(patient)).status).toMatchObject({phase: 'Succeeded', attempt: 1});
+    expect(readFileSync(ledger, 'utf8')).toBe('begun\n');
+    await system.untilGone(marker);
+    expect(await system.workspacesLeft()).toEqual([]);
   },
   limitMs,
 );
