@@ -1,9 +1,11 @@
 import {afterAll, beforeAll, describe, expect, test} from '@jest/globals';
 import {
   API_VERSION,
+  ARTIFACTS_DELETED_CONDITION,
   ARTIFACTS_FINALIZER,
   GROUP,
   leaseName,
+  MAINTAINER_SERVICE_ACCOUNT,
   RUNTIME_LABEL,
   RUNTIMED_READY_CONDITION,
 } from '@kruntimes/api-types';
@@ -283,6 +285,56 @@ describe('the token of a runtimed', () => {
     expect(await runtimed.refusal(create('kruntimes-scheduler'))).toContain('and not kruntimes-scheduler');
     expect(await runtimed.refusal(create('leader-of-somebody'))).toContain('and not leader-of-somebody');
   });
+});
+
+describe('the token of a maintainer', () => {
+  test('lets a deleted Run go and says why it cannot, and changes nothing else of any Run', async () => {
+    // Nothing listens there: the maintainer itself tries in vain, and the Run stays.
+    const artifactStore = {s3: {bucket: 'artifacts', endpoint: 'http://127.0.0.1:1', secretName: 'none'}};
+    const stored = async (): Promise<string> => {
+      const {metadata} = await system.create(namespace, {runtime: 'nobody', source: {inline: 'echo never'}});
+      const name = metadata?.name ?? '';
+      await system.until(namespace, name, ({status}) => (status?.conditions ?? []).length > 0);
+      await client.transport.request(patchRun(name, finalizers(ARTIFACTS_FINALIZER, 'example.com/other')));
+      await client.transport.request(await putStatus(name, {artifactStore}));
+      return name;
+    };
+    const [kept, gone] = [await stored(), await stored()];
+    await client.transport.request({method: 'DELETE', path: runPath(gone)});
+    await system.until(
+      namespace,
+      gone,
+      ({status}) => (status?.conditions ?? []).some(({type}) => type === ARTIFACTS_DELETED_CONDITION),
+      120_000,
+    );
+    const account = MAINTAINER_SERVICE_ACCOUNT;
+    const maintainer = await thief(account, await idlePod(account, namespace));
+    await enforced('kruntimes-maintainer', await putStatus(gone, {message: 'stolen'}), maintainer);
+
+    expect(await maintainer.refusal(patchRun(gone, finalizers('example.com/other')))).toBeUndefined();
+    for (const names of [[], [ARTIFACTS_FINALIZER]])
+      expect(await maintainer.refusal(patchRun(gone, finalizers(...names)))).toContain('and change no other');
+    for (const names of [['example.com/other'], [ARTIFACTS_FINALIZER, 'example.com/other', 'example.com/new']])
+      expect(await maintainer.refusal(patchRun(kept, finalizers(...names)))).toContain('and change no other');
+    expect(await maintainer.refusal(patchRun(kept, {spec: {cancelRequested: true}}))).toContain('the spec of a Run');
+    for (const metadata of [{labels: {a: 'b'}}, {annotations: {a: 'b'}}])
+      expect(await maintainer.refusal(patchRun(kept, {metadata}))).toContain('nothing in the metadata of a Run but');
+
+    const written = (type: string): object => ({
+      conditions: [{type, status: 'False', reason: 'X', message: '', lastTransitionTime: '2026-01-01T00:00:00Z'}],
+    });
+    const {status} = await client.transport.request<{status: {conditions: object[]}}>({
+      path: runPath(gone),
+      method: 'GET',
+    });
+    const others = status.conditions.filter((each) => Reflect.get(each, 'type') !== ARTIFACTS_DELETED_CONDITION);
+    expect(await maintainer.refusal(await putStatus(gone, {conditions: others}))).toBeUndefined();
+    for (const type of [ARTIFACTS_DELETED_CONDITION, 'Finished'])
+      expect(await maintainer.refusal(await putStatus(gone, written(type)))).toContain('no condition of a Run but');
+    for (const change of [{message: 'stolen'}, {phase: 'Succeeded'}, {artifactStore: undefined}])
+      expect(await maintainer.refusal(await putStatus(gone, change))).toContain('nothing in the status of a Run but');
+    for (const name of [kept, gone]) await client.transport.request(patchRun(name, finalizers()));
+  }, 180_000);
 });
 
 test('who may create Runs needs the verb use on the Runtime too', async () => {
