@@ -1,6 +1,7 @@
 import type {S3Client} from '@aws-sdk/client-s3';
 import {ArtifactStoreError} from './errors.ts';
 import {errorCode, errorMessage, errorName} from './failure.ts';
+import type * as Sdk from './s3-sdk.ts';
 
 export interface S3StoreOptions {
   bucket: string;
