@@ -147,7 +147,7 @@ describe('krt logs', () => {
       ];
       return Buffer.from(lines.map((each) => `${each}\n`).join('')).toString('base64');
     };
-    const artifacts = {'logs@1': log(1, 'first\n'), 'logs@2': log(2, 'one\ntwo\nthree\n')};
+    const artifacts = {'logs@2': log(2, 'one\ntwo\nthree\n')};
     await using local = await LocalNode.start(cluster.controlPlane, namespace, {
       'fake-maintainer': {command: [process.execPath, maintainer]},
     });
@@ -186,6 +186,11 @@ describe('krt logs', () => {
     // What was printed before is not printed again.
     expect(await krt.result()).toMatchObject({code: 0, stdout: 'one\ntwo\nthree\n', stderr: ''});
     expect(await cluster.krt(['logs', 'kept'])).toMatchObject({code: 0, stdout: 'one\ntwo\nthree\n', stderr: ''});
-    expect(await cluster.krt(['logs', 'kept', '-p'])).toMatchObject({code: 0, stdout: 'first\n', stderr: ''});
+    // The store keeps the log of the last attempt only.
+    const previous = await cluster.krt(['logs', 'kept', '-p']);
+    expect([previous.code, previous.stderr]).toEqual([
+      125,
+      'error: the log of Run "kept" is no longer kept by any Pod of its Runtime; krt result kept shows what is known; of the attempts only the last one is stored\n',
+    ]);
   });
 });

@@ -18,12 +18,10 @@ export interface StoredLogOptions {
 const timeoutMs = 30_000;
 const retryMs = 500;
 
-/** Whether the log of this attempt may be in an artifact store. */
-export function mayBeStored(run: Run, attempt: number): boolean {
+/** Whether the log of this attempt is in an artifact store: that of the last one may be. */
+export function isStored(run: Run, attempt: number): boolean {
   const {artifactStore, artifactRefs = [], attempt: last} = run.status ?? {};
-  if (artifactStore === undefined) return false;
-  // The status names the artifacts of the last attempt only.
-  return attempt !== last || artifactRefs.some(({name}) => name === LOGS_ARTIFACT);
+  return artifactStore !== undefined && attempt === last && artifactRefs.some(({name}) => name === LOGS_ARTIFACT);
 }
 
 /**

@@ -14,7 +14,7 @@ import {ProgressLine} from '../progress-line.ts';
 import {RunNotices} from '../run-notices.ts';
 import {describePosition} from '../run-position.ts';
 import {RunWaiter} from '../run-waiter.ts';
-import {mayBeStored, readStoredLog} from '../stored-log.ts';
+import {isStored, readStoredLog} from '../stored-log.ts';
 import {write} from '../terminal.ts';
 
 export interface LogsFlags extends ConnectionFlags {
@@ -144,7 +144,7 @@ class LogsCommand {
   ): Promise<{result: AttemptLogResult; problem?: string}> {
     const log = await this.#readFromPods(run, attempt, signal);
     const isOver = attempt !== run.status?.attempt || hasEnded(run);
-    if (log.result.complete || !isOver || !mayBeStored(run, attempt)) return {result: log.result};
+    if (log.result.complete || !isOver || !isStored(run, attempt)) return {result: log.result};
     return await this.#readStored(log, run, attempt, signal, (what) => progress.update(what));
   }
 
@@ -196,9 +196,7 @@ class LogsCommand {
     const tail = isLast ? run.status?.output?.tail : undefined;
     if (!tail)
       throw new KrtError('LOGS_UNAVAILABLE', `${why}${stored}`, {
-        hint: run.status?.artifactStore
-          ? `${this.#context.program} result ${this.#name} shows what is known`
-          : `${this.#context.program} result ${this.#name} shows what is known; a Runtime with spec.artifactStore keeps logs`,
+        hint: `${this.#context.program} result ${this.#name} shows what is known; ${whatKeepsLogs(run, isLast)}`,
       });
     this.#notices.say(
       `${this.#context.program}: ${why}${stored}; the last ${Buffer.byteLength(tail)} bytes that its status kept:`,
@@ -240,7 +238,7 @@ class LogsCommand {
         fromAttempt: attempt,
         onlyThisAttempt,
         recover: async (log, read, after, signal) => {
-          if (!mayBeStored(after, read)) return log.result;
+          if (!isStored(after, read)) return log.result;
           const onWait = (what: string): void => waiter.progress.update(what);
           const {result, problem} = await this.#readStored(log, after, read, signal, onWait);
           waiter.progress.clear();
@@ -292,6 +290,11 @@ class LogsCommand {
       },
     };
   }
+}
+
+function whatKeepsLogs(run: Run, isLast: boolean): string {
+  if (run.status?.artifactStore === undefined) return 'a Runtime with spec.artifactStore keeps logs';
+  return isLast ? 'it was not stored either' : 'of the attempts only the last one is stored';
 }
 
 function wroteSomething(run: Run): boolean {

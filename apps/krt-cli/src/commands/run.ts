@@ -21,7 +21,7 @@ import {nextCommands, RunNotices} from '../run-notices.ts';
 import {describeEnd} from '../run-position.ts';
 import type {RunSourceFlags} from '../run-source.ts';
 import {RunWaiter} from '../run-waiter.ts';
-import {mayBeStored, readStoredLog} from '../stored-log.ts';
+import {isStored, readStoredLog} from '../stored-log.ts';
 import {write} from '../terminal.ts';
 
 export interface RunFlags extends ConnectionFlags, Omit<RunManifestFlags, 'source'>, RunSourceFlags {
@@ -266,7 +266,7 @@ class RunCommand {
           if (attempt > 1) this.#notices.remark(`attempt ${attempt}`);
         },
         recover: async (log, attempt, after, signal) => {
-          if (!mayBeStored(after, attempt)) return log.result;
+          if (!isStored(after, attempt)) return log.result;
           const onWait = (what: string): void => waiter.progress.update(what);
           const options = {connection: this.#connection, clock, signal, onWait};
           const {result, problem} = await readStoredLog(log, after, attempt, options);
