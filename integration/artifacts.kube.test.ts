@@ -74,7 +74,7 @@ describe('a Runtime with an artifact store', () => {
 
   test('keeps it of a Run that times out, and of one that is cancelled', async () => {
     const inline = 'echo body > "$KRUNTIME_ARTIFACTS_DIR/result"; echo ready; sleep 600';
-    const timedOut = await system.finish(namespace, {source: {inline}, timeoutSeconds: 1});
+    const timedOut = await system.finish(namespace, {source: {inline}, timeoutSeconds: 5});
     expect(timedOut.status?.phase).toBe('Timeout');
     expect(timedOut.status?.artifactRefs?.map(({name}) => name)).toEqual(['logs', 'result']);
     const {metadata} = await system.create(namespace, {source: {inline}, artifacts: {when: 'Always'}});

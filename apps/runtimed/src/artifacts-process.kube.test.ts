@@ -35,7 +35,7 @@ function storedFiles(): string[] {
 }
 
 async function until(description: string, condition: () => boolean): Promise<void> {
-  const deadline = Date.now() + 60_000;
+  const deadline = Date.now() + 120_000;
   while (!condition()) {
     if (Date.now() > deadline) throw new Error(`not reached: ${description}`);
     await new Promise((resolve) => setImmediate(resolve));
@@ -43,7 +43,7 @@ async function until(description: string, condition: () => boolean): Promise<voi
 }
 
 const prefixOf = (run: Run): string => artifactPrefix({namespace: world.namespace, uid: run.metadata?.uid ?? ''});
-const largeFiles = 'cd "$KRUNTIME_ARTIFACTS_DIR"; truncate -s 32M a b c; echo done\n';
+const largeFiles = 'cd "$KRUNTIME_ARTIFACTS_DIR"; truncate -s 16M a b c; echo done\n';
 
 describe('runtimed killed with -9 in mid-upload', () => {
   async function killInMidUpload(): Promise<Run> {
@@ -69,7 +69,7 @@ describe('runtimed killed with -9 in mid-upload', () => {
     const store = createFilesystemStore({directory: world.artifactsDirectory});
     await store.deletePrefix(prefixOf(run));
     expect(storedFiles()).toEqual([]);
-  }, 120_000);
+  }, 240_000);
 
   test('stores the artifacts when it is back: of one execution, and nothing else', async () => {
     await killInMidUpload();
@@ -77,15 +77,15 @@ describe('runtimed killed with -9 in mid-upload', () => {
     const run = await world.until('run');
     expect(run.status).toMatchObject({phase: 'Succeeded', attempt: 1});
     expect(run.status?.artifactRefs?.map(({name, sizeBytes}) => [name, name === 'logs' ? 0 : sizeBytes])).toEqual([
-      ['a', 32 * 1024 * 1024],
-      ['b', 32 * 1024 * 1024],
-      ['c', 32 * 1024 * 1024],
+      ['a', 16 * 1024 * 1024],
+      ['b', 16 * 1024 * 1024],
+      ['c', 16 * 1024 * 1024],
       ['logs', 0],
     ]);
     expect(storedFiles()).toEqual(run.status?.artifactRefs?.map(({key}) => key));
     await world.untilClean();
     await until('an empty spool', () => readdirSync(world.spoolDirectory).length === 0);
-  }, 120_000);
+  }, 240_000);
 });
 
 describe('a spool on a full disk', () => {
@@ -111,7 +111,7 @@ describe('a spool on a full disk', () => {
     expect(storedFiles()).toEqual([`${prefixOf(cut)}1/logs`]);
     await world.untilClean();
     await until('an empty spool', () => readdirSync(world.spoolDirectory).length === 0);
-  }, 120_000);
+  }, 240_000);
 });
 
 describe('a Run that is deleted in mid-upload', () => {
@@ -170,5 +170,5 @@ describe('a Run that is deleted in mid-upload', () => {
     await until('the end of the upload', () => puts.every(({destroyed}) => destroyed));
     expect(listed).toContain(`team/${prefixOf(ended)}1/`);
     await world.untilClean();
-  }, 120_000);
+  }, 240_000);
 });

@@ -118,7 +118,7 @@ mkdir tree; printf leaf > tree/leaf\n`,
     ['failed', 'exit 3', {}, ['logs', 'result']],
     ['failed', 'exit 3', {artifacts: {when: 'OnSuccess'}}, ['logs']],
     ['succeeded', 'exit 0', {artifacts: {when: 'OnSuccess'}}, ['logs', 'result']],
-    ['timed out', 'sleep 600', {timeoutSeconds: 1}, ['logs', 'result']],
+    ['timed out', 'sleep 600', {timeoutSeconds: 5}, ['logs', 'result']],
   ])('of a Run that %s by %s %j: %j', async (_outcome, end, spec, names) => {
     await start();
     const run = await world.execute('run', `echo hello; echo body > "$KRUNTIME_ARTIFACTS_DIR/result"; ${end}\n`, spec);
@@ -190,4 +190,23 @@ ln -s ${secret} link; mkfifo fifo; touch .hidden logs; printf x > good\n`,
     expect(failed.status).toMatchObject({phase: 'Failed', reason: 'NonZeroExit', exitCode: 3});
     expect(conditionOf(failed)).toMatchObject({status: 'False', reason: 'LimitExceeded'});
   });
+});
+
+test('a Run that is deleted while it runs is ended, though a finalizer keeps its object', async () => {
+  await start();
+  const created = await world.createRun('run', {
+    source: {inline: `touch ${world.directory}/there; touch "$KRUNTIME_ARTIFACTS_DIR/result"; sleep 600\n`},
+    retryPolicy: {maxAttempts: 3},
+  });
+  const ref = {name: 'run', namespace: world.namespace};
+  const marked = await runs().patch(ref, {type: 'merge', body: {metadata: {finalizers: [ARTIFACTS_FINALIZER]}}});
+  expect(marked.metadata?.uid).toBe(created.metadata?.uid);
+  await world.bind(marked);
+  while (!existsSync(join(world.directory, 'there'))) await new Promise((resolve) => setImmediate(resolve));
+  await runs().delete(ref);
+  const run = await world.until('run');
+  expect(run.status).toMatchObject({phase: 'Cancelled', reason: 'CancelRequested'});
+  expect(run.metadata?.finalizers).toEqual([ARTIFACTS_FINALIZER]);
+  expect(objects()).toEqual({});
+  await world.untilClean();
 });

@@ -189,7 +189,7 @@ export class PodWorld implements AsyncDisposable {
   /** The Run, once `predicate` holds; by default once it has ended. */
   until(name: string, predicate: (run: Run) => boolean = (run) => isTerminal(run.status?.phase)): Promise<Run> {
     const ref = {name, namespace: this.namespace};
-    return waitForObject(this.client.kind(runKind), ref, predicate, {timeoutMs: 30_000, description: `run ${name}`});
+    return waitForObject(this.client.kind(runKind), ref, predicate, {timeoutMs: 60_000, description: `run ${name}`});
   }
 
   untilPod(predicate: (pod: Pod) => boolean): Promise<Pod> {
