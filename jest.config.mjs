@@ -1,4 +1,5 @@
 const shared = {
+  setupFilesAfterEnv: ['<rootDir>/tools/jest/test-timeout.mjs'],
   testEnvironment: 'node',
   testEnvironmentOptions: {customExportConditions: ['development', 'node', 'node-addons']},
   extensionsToTreatAsEsm: ['.ts'],
@@ -13,7 +14,6 @@ const kubernetes = {
   ...shared,
   globalSetup: '<rootDir>/tools/jest/shared-control-plane.mjs',
   globalTeardown: '<rootDir>/tools/jest/stop-shared-control-plane.mjs',
-  setupFilesAfterEnv: ['<rootDir>/tools/jest/kube-test-timeout.mjs'],
 };
 
 const places = (kind) => [
