@@ -28,7 +28,7 @@ afterAll(() => system?.stop());
 kubectlDescribe('the usage guide', () => {
   test('gives the same examples in both languages', async () => {
     expect(await blocksOf('docs/usage-guide.zh.md')).toEqual(blocks);
-    expect(blocks).toHaveLength(8);
+    expect(blocks).toHaveLength(10);
   });
 
   test('its Runtime becomes available', async () => {
@@ -75,12 +75,27 @@ kubectlDescribe('the usage guide', () => {
     expect(run.status?.conditions).toContainEqual(expect.objectContaining({type: 'ArtifactsStored', status: 'True'}));
   }, 60_000);
 
+  test('its git credentials and its Run from git are accepted', async () => {
+    const other = await system.createNamespace();
+    // Without Pods: there is no such repository.
+    await system.createRuntime(other, {replicas: 0, runs: 1});
+    expect(await system.shell(other, `GITHUB_TOKEN=token\n${snippet('gitCredentials')}`)).toMatchObject({
+      code: 0,
+      stdout: 'secret/github created\nruntime.kruntimes.io/bash patched\n',
+    });
+    const run = manifest('kind: Run\n', 'name: git-example\n');
+    expect(await system.kubectl(other, ['apply', '-f', '-'], run)).toMatchObject({
+      code: 0,
+      stdout: 'run.kruntimes.io/git-example created\n',
+    });
+  });
+
   test('its cancel snippet cancels the Run hello', async () => {
     const other = await system.createNamespace();
     await system.createRuntime(other, {replicas: 1, runs: 1});
     await system.create(other, {source: {inline: 'sleep 600'}}, 'hello');
     await system.phase(other, 'hello', 'Running');
-    expect(await system.shell(other, snippet('kubectl patch'))).toMatchObject({
+    expect(await system.shell(other, snippet('cancelRequested'))).toMatchObject({
       code: 0,
       stdout: 'run.kruntimes.io/hello patched\n',
     });
