@@ -13,7 +13,7 @@ import {
   runtimeKind,
 } from '@kruntimes/api-types';
 import {type Client, kinds} from '@kruntimes/reconciler-kit';
-import {waitFor, waitForDeletion, waitForObject} from '@kruntimes/reconciler-kit/testing';
+import {waitFor, waitForDeletion} from '@kruntimes/reconciler-kit/testing';
 import {System} from './support/system.ts';
 
 const patient = {timeoutMs: 120_000};
@@ -113,6 +113,7 @@ describe('the artifacts of a Run', () => {
     await rm(claim(namespace), {recursive: true});
     await remove(run);
     await gone(run);
+    expect(await isThere(claim(namespace))).toBe(false);
   }, 300_000);
 
   test('go though the maintainer is killed while it deletes them', async () => {

@@ -123,8 +123,13 @@ describe('a download', () => {
 });
 
 describe('an error', () => {
-  const failing = async (error: Error): Promise<unknown> => {
-    store = {...store, get: () => Promise.reject(error)};
+  const failing = async (failure: Error): Promise<unknown> => {
+    store = {
+      ...store,
+      get: async () => {
+        throw failure;
+      },
+    };
     const {status, body} = await ask(path);
     return {status, ...JSON.parse(body.toString())};
   };
@@ -204,6 +209,7 @@ test('a reader that goes away closes what was opened for it', async () => {
   });
   asked.on('error', () => {}).end();
   await closed;
+  expect(body.destroyed).toBe(true);
 });
 
 test('an address that is taken is told', async () => {
