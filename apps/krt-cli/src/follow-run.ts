@@ -1,4 +1,4 @@
-import {isTerminal, type Run} from '@kruntimes/api-types';
+import {isTerminal, LOGS_ARTIFACT, type Run} from '@kruntimes/api-types';
 import {AttemptLog, type AttemptLogOptions, type AttemptLogResult} from './attempt-log.ts';
 import type {RunObserver} from './run-observer.ts';
 
@@ -73,4 +73,10 @@ export function startedMs(run: Run): number | undefined {
   );
   const known = times.filter(Number.isFinite);
   return known.length > 0 ? Math.min(...known) : undefined;
+}
+
+/** Whether the log of this attempt is in an artifact store: that of the last one may be. */
+export function hasStoredLog(run: Run, attempt: number): boolean {
+  const {artifactStore, artifactRefs = [], attempt: last} = run.status ?? {};
+  return artifactStore !== undefined && attempt === last && artifactRefs.some(({name}) => name === LOGS_ARTIFACT);
 }

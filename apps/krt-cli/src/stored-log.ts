@@ -1,4 +1,4 @@
-import {LOGS_ARTIFACT, type Run} from '@kruntimes/api-types';
+import type {Run} from '@kruntimes/api-types';
 import type {Clock} from '@kruntimes/reconciler-kit';
 import {RetryLater} from './artifact-download.ts';
 import type {AttemptLog, AttemptLogResult} from './attempt-log.ts';
@@ -17,12 +17,6 @@ export interface StoredLogOptions {
 /** Nobody wants to wait long for a copy. */
 const timeoutMs = 30_000;
 const retryMs = 500;
-
-/** Whether the log of this attempt is in an artifact store: that of the last one may be. */
-export function isStored(run: Run, attempt: number): boolean {
-  const {artifactStore, artifactRefs = [], attempt: last} = run.status ?? {};
-  return artifactStore !== undefined && attempt === last && artifactRefs.some(({name}) => name === LOGS_ARTIFACT);
-}
 
 /**
  * Goes on reading an attempt's log in the artifact store, where the log of its Pod ended.

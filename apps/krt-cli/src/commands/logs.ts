@@ -5,7 +5,7 @@ import type {Connection, ConnectionFlags} from '../connection.ts';
 import {parseDurationMs} from '../duration.ts';
 import {type ExitCode, exitCodes} from '../exit-code.ts';
 import {notFound} from '../failure.ts';
-import {followRun, hasEnded, startedMs} from '../follow-run.ts';
+import {followRun, hasEnded, hasStoredLog, startedMs} from '../follow-run.ts';
 import {Interrupted, InterruptScope} from '../interrupt.ts';
 import {KrtError, usageError} from '../krt-error.ts';
 import {OutputPrinter} from '../output-printer.ts';
@@ -14,7 +14,6 @@ import {ProgressLine} from '../progress-line.ts';
 import {RunNotices} from '../run-notices.ts';
 import {describePosition} from '../run-position.ts';
 import {RunWaiter} from '../run-waiter.ts';
-import {isStored, readStoredLog} from '../stored-log.ts';
 import {write} from '../terminal.ts';
 
 export interface LogsFlags extends ConnectionFlags {
@@ -144,7 +143,7 @@ class LogsCommand {
   ): Promise<{result: AttemptLogResult; problem?: string}> {
     const log = await this.#readFromPods(run, attempt, signal);
     const isOver = attempt !== run.status?.attempt || hasEnded(run);
-    if (log.result.complete || !isOver || !isStored(run, attempt)) return {result: log.result};
+    if (log.result.complete || !isOver || !hasStoredLog(run, attempt)) return {result: log.result};
     return await this.#readStored(log, run, attempt, signal, (what) => progress.update(what));
   }
 
@@ -156,6 +155,8 @@ class LogsCommand {
     onWait: (what: string) => void,
   ): Promise<{result: AttemptLogResult; problem?: string}> {
     const {clock} = this.#context;
+    // Seldom needed, and not small.
+    const {readStoredLog} = await import('../stored-log.ts');
     return await readStoredLog(log, run, attempt, {connection: this.#connection, clock, signal, onWait});
   }
 
@@ -238,7 +239,7 @@ class LogsCommand {
         fromAttempt: attempt,
         onlyThisAttempt,
         recover: async (log, read, after, signal) => {
-          if (!isStored(after, read)) return log.result;
+          if (!hasStoredLog(after, read)) return log.result;
           const onWait = (what: string): void => waiter.progress.update(what);
           const {result, problem} = await this.#readStored(log, after, read, signal, onWait);
           waiter.progress.clear();

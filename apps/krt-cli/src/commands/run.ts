@@ -3,7 +3,7 @@ import {type CommandContext, withConnection} from '../command-context.ts';
 import type {Connection, ConnectionFlags} from '../connection.ts';
 import {type ExitCode, exitCodeOfRun, exitCodes} from '../exit-code.ts';
 import {explainFailure} from '../failure.ts';
-import {followRun, hasEnded} from '../follow-run.ts';
+import {followRun, hasEnded, hasStoredLog} from '../follow-run.ts';
 import {Interrupted, InterruptScope} from '../interrupt.ts';
 import {KrtError, usageError} from '../krt-error.ts';
 import {
@@ -21,7 +21,6 @@ import {nextCommands, RunNotices} from '../run-notices.ts';
 import {describeEnd} from '../run-position.ts';
 import type {RunSourceFlags} from '../run-source.ts';
 import {RunWaiter} from '../run-waiter.ts';
-import {isStored, readStoredLog} from '../stored-log.ts';
 import {write} from '../terminal.ts';
 
 export interface RunFlags extends ConnectionFlags, Omit<RunManifestFlags, 'source'>, RunSourceFlags {
@@ -266,9 +265,10 @@ class RunCommand {
           if (attempt > 1) this.#notices.remark(`attempt ${attempt}`);
         },
         recover: async (log, attempt, after, signal) => {
-          if (!isStored(after, attempt)) return log.result;
+          if (!hasStoredLog(after, attempt)) return log.result;
           const onWait = (what: string): void => waiter.progress.update(what);
           const options = {connection: this.#connection, clock, signal, onWait};
+          const {readStoredLog} = await import('../stored-log.ts');
           const {result, problem} = await readStoredLog(log, after, attempt, options);
           waiter.progress.clear();
           if (!result.complete) this.#notices.endMissing(problem);
