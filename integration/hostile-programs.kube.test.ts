@@ -104,7 +104,7 @@ describe('output', () => {
       const cancelled = await start(script, {env: {KIND: 'cancelled'}});
       const late = await start(script, {
         env: {KIND: 'late'},
-        timeoutSeconds: 3,
+        timeoutSeconds: 8,
         retryPolicy: {maxAttempts: 2, backoffSeconds: 0},
       });
       await until(() => existsSync(`${begun}-1-cancelled`));
@@ -243,7 +243,7 @@ describe('processes', () => {
       ];
       const runs = await Promise.all(cases.map(([script, spec]) => finish(script, spec)));
       expect(runs.map(({status}) => status)).toMatchObject(cases.map(([, , status]) => status));
-      expect(system.processes(marker)).toEqual([]);
+      await system.untilGone(marker);
       for (const {status} of runs) {
         const {startTime = '', completionTime = ''} = status ?? {};
         // Timeout and grace period are 11 s; the rest is for a machine that has other things to do.
@@ -389,7 +389,7 @@ describe('a workspace', () => {
       ];
       const runs = await Promise.all(scripts.map((script) => finish(script)));
       expect(runs.map(({status}) => status?.phase)).toEqual(runs.map(() => 'Succeeded'));
-      expect(system.processes(marker)).toEqual([]);
+      await system.untilGone(marker);
       expect(await system.workspacesLeft()).toEqual([]);
       // The next Run is none the worse for it.
       expect((await finish('echo fine')).status?.phase).toBe('Succeeded');
