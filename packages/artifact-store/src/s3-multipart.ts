@@ -63,7 +63,7 @@ export async function uploadInParts(
       () => undefined,
       (failure: unknown) => failure,
     );
-    if (upload.completing && !isRefusal(error) && (await isStored())) return;
+    if (upload.completing && (await isStored())) return;
     throwIfAborted(signal);
     const failure = s3Error(error, `cannot store ${object.Key}`, connection.where);
     if (leftover === undefined) throw failure;
