@@ -63,6 +63,16 @@ describe('programs that do not want to end', () => {
     expect(performance.now() - begin).toBeLessThan(9_000);
   });
 
+  test('one that cleans up on SIGTERM runs commands for it in peace', async () => {
+    const {start} = bind(await serve({graceMs: 10_000}));
+    const execution = await start(
+      `trap 'sleep 0.2 && sleep 0.2 && echo cleaned; exit 3' TERM; echo ready; while :; do sleep 0.05; done`,
+    );
+    await execution.printed('ready');
+    await execution.cancel();
+    expect(await execution.result).toMatchObject({reason: 'cancelled', stdout: 'ready\ncleaned\n'});
+  });
+
   test('one that stopped itself ends', async () => {
     const {start} = bind(await serve({graceMs: 10_000}));
     const execution = await start('echo ready; kill -STOP $$');

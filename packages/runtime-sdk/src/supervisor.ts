@@ -230,11 +230,8 @@ class Processes implements SupervisedProcess {
         return;
       }
       if (overdueMs >= 0) this.#signal(members, 'SIGKILL');
-      else
-        this.#signal(
-          members.filter((process) => !termed.has(identity(process))),
-          'SIGTERM',
-        );
+      else if (termed.size === 0) this.#signal(members, 'SIGTERM');
+      else for (const process of unasked(members, termed)) askToEnd(process.pid);
       for (const process of members) termed.add(identity(process));
       await this.#pause(Math.min(waitMs, overdueMs < 0 ? -overdueMs : waitMs));
       waitMs = Math.min(2 * waitMs, 100);
@@ -259,8 +256,8 @@ class Processes implements SupervisedProcess {
     }
     for (const {pid, group} of processes) {
       if (group === this.pid) continue;
-      signalProcess(pid, signal);
-      if (signal === 'SIGTERM') signalProcess(pid, 'SIGCONT');
+      if (signal === 'SIGTERM') askToEnd(pid);
+      else signalProcess(pid, signal);
     }
   }
 
@@ -274,6 +271,17 @@ class Processes implements SupervisedProcess {
       };
     });
   }
+}
+
+function askToEnd(pid: number): void {
+  signalProcess(pid, 'SIGTERM');
+  signalProcess(pid, 'SIGCONT');
+}
+
+/** Processes that SIGTERM has not reached. What a program starts after it, to clean up, is left alone until the grace is over. */
+function unasked(members: readonly ProcessInfo[], termed: ReadonlySet<string>): ProcessInfo[] {
+  const asked = new Set(members.filter((process) => termed.has(identity(process))).map(({pid}) => pid));
+  return members.filter(({pid, parent}) => !asked.has(pid) && !asked.has(parent));
 }
 
 /** As `/proc` names the directory; the program may have removed it already. */
