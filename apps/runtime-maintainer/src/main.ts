@@ -1,9 +1,9 @@
 /** The maintainer's program: deletes and serves the artifacts of one store in one namespace. */
+import {openStore} from '@kruntimes/artifact-store';
 import {runServerApp} from '@kruntimes/reconciler-kit/app';
 import packageJson from '../package.json' with {type: 'json'};
 import {addMaintainer} from './add-maintainer.ts';
 import {addMaintainerOptions, type MaintainerOptions} from './maintainer-options.ts';
-import {openArtifactStore} from './open-artifact-store.ts';
 
 await runServerApp<MaintainerOptions>({
   name: 'kruntimes-runtime-maintainer',
@@ -19,9 +19,9 @@ await runServerApp<MaintainerOptions>({
   options: addMaintainerOptions,
   run: async ({createManager, options, config, logger, signal, clock}) => {
     const manager = await createManager();
-    const store = openArtifactStore(options.artifactStore, {
-      artifacts: options.artifactsDirectory,
-      credentials: options.artifactsCredentials,
+    const store = openStore(options.artifactStore, {
+      directory: options.artifactsDirectory,
+      credentialsDirectory: options.artifactsCredentials,
     });
     addMaintainer(manager, {
       ...options,

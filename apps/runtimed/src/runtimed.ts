@@ -1,5 +1,6 @@
 import {join} from 'node:path';
 import {runKind, terminalPhases} from '@kruntimes/api-types';
+import {openStore} from '@kruntimes/artifact-store';
 import {
   Cache,
   type Client,
@@ -19,7 +20,6 @@ import {GitSources} from './git/git-sources.ts';
 import {LeaseRecord} from './lease-record.ts';
 import {LeaseRenewal} from './lease-renewal.ts';
 import {LineWriter} from './line-writer.ts';
-import {openArtifactStore} from './open-artifact-store.ts';
 import {sweepOrphans} from './orphans.ts';
 import type {PodIdentity} from './pod-identity.ts';
 import {Readiness, type ReadinessState} from './readiness.ts';
@@ -113,7 +113,7 @@ export class Runtimed {
     // An earlier process may have died in the middle of a line, and the next one must not be glued to it.
     if (begun.size > 0) void log.write(['']);
     const writer = new StatusWriter({...parts, runs: client.kind(runKind)});
-    const opened = openStore(options, logger);
+    const opened = artifactStoreOf(options, logger);
     const finalizer = new RunFinalizer({...parts, runs: client.kind(runKind)});
     const artifacts = new ArtifactStorage({...parts, opened, finalizer, writer});
     const git = gitSources(options, clock, logger);
@@ -245,12 +245,12 @@ export class Runtimed {
 }
 
 /** The store of the Runtime and where what goes there is put down before. */
-function openStore(options: RuntimedOptions, logger: Logger): OpenedArtifactStore | undefined {
+function artifactStoreOf(options: RuntimedOptions, logger: Logger): OpenedArtifactStore | undefined {
   const {artifactStore: spec, artifactsDirectory, artifactsCredentials, spoolDirectory} = options;
   if (spec === undefined) return undefined;
-  const store = openArtifactStore(spec, {artifacts: artifactsDirectory, credentials: artifactsCredentials});
+  const store = openStore(spec, {directory: artifactsDirectory, credentialsDirectory: artifactsCredentials});
   const spool = SpoolDirectory.open({path: spoolDirectory, maxBytesPerRun: spec.maxBytesPerRun, logger});
-  return store === undefined ? undefined : {store, spec, spool};
+  return {store, spec, spool};
 }
 
 function gitSources(options: RuntimedOptions, clock: Clock, logger: Logger): GitSources {

@@ -78,10 +78,9 @@ export const LOGS_ARTIFACT = 'logs';
 /** Volume of a filesystem artifact store, and where runtimed and the maintainer mount it. */
 export const ARTIFACTS_VOLUME = 'kruntimes-artifacts';
 export const ARTIFACTS_DIRECTORY = '/var/lib/kruntimes/artifacts';
-/** Secret of an S3 artifact store, where it is mounted, and its keys. */
+/** Secret of an S3 artifact store, and where it is mounted. */
 export const ARTIFACTS_CREDENTIALS_VOLUME = 'kruntimes-artifacts-credentials';
 export const ARTIFACTS_CREDENTIALS_DIRECTORY = '/var/run/secrets/kruntimes.io/artifact-store';
-export const ARTIFACTS_CREDENTIALS_KEYS = {accessKeyId: 'accessKeyID', secretAccessKey: 'secretAccessKey'} as const;
 /** emptyDir in which runtimed spools logs and archives, mounted in runtimed only. */
 export const SPOOL_VOLUME = 'kruntimes-spool';
 export const SPOOL_DIRECTORY = '/var/cache/kruntimes/spool';

@@ -51,6 +51,7 @@ export {
 } from './collect-artifacts.ts';
 export {ArtifactStoreError, type ArtifactStoreErrorCode} from './errors.ts';
 export {createFilesystemStore, type FilesystemStoreOptions} from './filesystem-store.ts';
+export {openStore, type StoreLocation, type StoreMounts} from './open-store.ts';
 export type {Rejection, RejectionCode} from './rejection.ts';
 export type {S3Credentials, S3StoreOptions} from './s3-connection.ts';
 export {createS3Store} from './s3-store.ts';
