@@ -19,6 +19,14 @@ describe('manifestsIn', () => {
     expect(manifestsIn(markdown)).toEqual([{id: 'Run/hello', text: 'kind: Run\nmetadata: {name: hello}\n'}]);
   });
 
+  test('a block may have several manifests', () => {
+    const markdown = '```yaml\nkind: Run\nmetadata: {name: a}\n---\nkind: Runtime\nmetadata: {name: b}\n```\n';
+    expect(manifestsIn(markdown)).toEqual([
+      {id: 'Run/a', text: 'kind: Run\nmetadata: {name: a}\n'},
+      {id: 'Runtime/b', text: 'kind: Runtime\nmetadata: {name: b}\n'},
+    ]);
+  });
+
   test('an example that is not there is named', () => {
     expect(() => findExample([], 'Run/hello')).toThrow('docs/usage-guide.md has no example Run/hello');
   });

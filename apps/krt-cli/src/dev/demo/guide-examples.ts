@@ -18,10 +18,13 @@ export async function guideExamples(): Promise<GuideExample[]> {
 
 /** The manifests in the YAML blocks of a Markdown text. */
 export function manifestsIn(markdown: string): GuideExample[] {
-  return [...markdown.matchAll(/^```ya?ml\n(.*?)^```/gms)].flatMap(([, text = '']) => {
-    const {kind, metadata} = parse(text) as {kind?: string; metadata?: {name?: string}};
-    return kind && metadata?.name ? [{id: `${kind}/${metadata.name}`, text}] : [];
-  });
+  const blocks = [...markdown.matchAll(/^```ya?ml\n(.*?)^```/gms)].map(([, block = '']) => block);
+  return blocks
+    .flatMap((block) => block.split(/^---\n/m))
+    .flatMap((text) => {
+      const {kind, metadata} = parse(text) as {kind?: string; metadata?: {name?: string}};
+      return kind && metadata?.name ? [{id: `${kind}/${metadata.name}`, text}] : [];
+    });
 }
 
 export function findExample(examples: readonly GuideExample[], id: string): GuideExample {
