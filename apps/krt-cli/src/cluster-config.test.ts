@@ -64,7 +64,17 @@ describe('resolveClusterConfig', () => {
       server: 'https://else',
       namespace: 'default',
     });
-    await expect(resolveClusterConfig({}, nowhere)).rejects.toMatchObject({code: 'KUBECONFIG', exitCode: 125});
+    await expect(resolveClusterConfig({}, nowhere)).rejects.toMatchObject({
+      code: 'KUBECONFIG',
+      exitCode: 125,
+      message: `no kubeconfig at ${nowhere.KUBECONFIG}: set KUBECONFIG or give the path of one`,
+      hint: expect.stringContaining('--server'),
+    });
+    const broken = join(directory, 'broken');
+    await writeFile(broken, '{{{');
+    await expect(resolveClusterConfig({kubeconfig: broken}, {})).rejects.toMatchObject({
+      message: expect.stringMatching(/^kubeconfig .* is not YAML: .* at line 1, column \d+$/),
+    });
   });
 
   test('what does not exist or makes no sense is said', async () => {

@@ -70,8 +70,13 @@ async function baseConfig(flags: ClusterFlags, env: NodeJS.ProcessEnv): Promise<
     return await loadKubeconfig({path: kubeconfig, context, namespace, env});
   } catch (error) {
     if (!(error instanceof ReconcilerKitError)) throw error;
-    throw new KrtError('KUBECONFIG', error.message, {
-      hint: 'kubectl config get-contexts shows what there is; choose with --context or --kubeconfig',
+    // The parser of YAML shows the line and points at it.
+    const [message = ''] = error.message.split('\n');
+    const nothing = message.startsWith('no kubeconfig at');
+    throw new KrtError('KUBECONFIG', message.replace(/:$/, ''), {
+      hint: nothing
+        ? 'choose one with --kubeconfig, or an API server with --server and --token'
+        : 'kubectl config get-contexts shows what there is; choose with --context or --kubeconfig',
       cause: error,
     });
   }

@@ -1,7 +1,7 @@
 import {describe, expect, test} from '@jest/globals';
 import {ApiError, Client, ReconcilerKitError, Transport} from '@kruntimes/reconciler-kit';
 import {Connection} from './connection.ts';
-import {explainFailure} from './failure.ts';
+import {explainFailure, notFound} from './failure.ts';
 
 /** No request of these tests leaves the process: nothing listens on port 1. */
 function connection(): Connection {
@@ -47,8 +47,24 @@ describe('explainFailure', () => {
       code: 'INVALID',
       message: 'the cluster rejected the Run: spec.a: bad spec.b: bad',
     });
+    const rules =
+      'some validation rules were not checked because the object was invalid; correct the existing errors to complete validation';
+    const schema = `Run "x" is invalid: [spec.args: must be an array, <nil>: Invalid value: null: ${rules}]`;
+    expect(await explain(new ApiError({status: 422, body: {message: schema}}))).toMatchObject({
+      message: 'the cluster rejected the Run: Run "x" is invalid: [spec.args: must be an array]',
+    });
     const busy = new ApiError({status: 503, body: {message: 'overloaded'}});
     expect(await explain(busy)).toMatchObject({code: 'API', retryable: true, hint: 'try again in a moment'});
+  });
+
+  test('a kind where a name is expected leads to its command', async () => {
+    expect(await notFound('Run', 'runtimes', 'team', connection())).toMatchObject({
+      code: 'NOT_FOUND',
+      hint: 'krt runtime list -n team shows Runtimes',
+    });
+    expect(await notFound('Run', 'runs', 'team', connection())).toMatchObject({
+      hint: 'krt get -n team shows what there is',
+    });
   });
 
   test('what is no failure of the cluster is left alone', async () => {

@@ -120,9 +120,14 @@ export async function notFound(
   cause?: unknown,
 ): Promise<KrtError> {
   const close = await closeNames(kind, name, namespace, connection);
-  const command = kind === 'Run' ? 'krt get' : 'krt runtime list';
+  // kubectl wants the kind before the names; krt get takes Runs alone.
+  const meansRuntimes = kind === 'Run' && /^(runtimes?|rt)$/.test(name);
+  const command = kind === 'Run' && !meansRuntimes ? 'krt get' : 'krt runtime list';
   return new KrtError('NOT_FOUND', `${kind} "${name}" does not exist in namespace "${namespace}"`, {
-    hint: close.length > 0 ? `did you mean ${orList(close)}?` : `${command} -n ${namespace} shows what there is`,
+    hint:
+      close.length > 0 && !meansRuntimes
+        ? `did you mean ${orList(close)}?`
+        : `${command} -n ${namespace} shows ${meansRuntimes ? 'Runtimes' : 'what there is'}`,
     cause,
   });
 }
@@ -156,9 +161,13 @@ function explainConflict(error: ApiError, attempted: Attempted | undefined): Krt
   return new KrtError('CONFLICT', oneLine(messageOf(error)), {hint: 'try again', retryable: true, cause: error});
 }
 
+/** What the server adds to every violation of a schema; it tells nothing about the object. */
+const rulesNotChecked =
+  /, <nil>: Invalid value: (?:null|"null"): some validation rules were not checked because the object was invalid; correct the existing errors to complete validation/;
+
 /** The server's own words, without the request that the transport puts before them. */
 function messageOf(error: ApiError): string {
-  return error.message.replace(/^(GET|POST|PUT|PATCH|DELETE) \S+: /, '');
+  return error.message.replace(/^(GET|POST|PUT|PATCH|DELETE) \S+: /, '').replace(rulesNotChecked, '');
 }
 
 function oneLine(text: string): string {

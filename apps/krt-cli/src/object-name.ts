@@ -15,3 +15,8 @@ export function objectName(argument: string, kind: 'run' | 'runtime'): string {
     `write NAME or ${kind}/NAME`,
   );
 }
+
+/** The names without the word `run` or `runs` that kubectl wants before them; alone it is a name itself. */
+export function withoutKind(args: readonly string[]): readonly string[] {
+  return args.length > 1 && /^runs?$/.test(args[0] ?? '') ? args.slice(1) : args;
+}

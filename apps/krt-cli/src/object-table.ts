@@ -33,7 +33,10 @@ export async function getTable<T extends KubernetesObject>(
   });
 }
 
-/** All selected objects, page by page; the last page's resourceVersion is where a watch goes on. */
+/**
+ * All selected objects, page by page; the last page's resourceVersion is where a watch goes on. One by name is listed too:
+ * its own resourceVersion may be older than what the server can watch from.
+ */
 export async function* listTables<T extends KubernetesObject>(
   connection: Connection,
   kind: Kind<T>,
@@ -43,7 +46,7 @@ export async function* listTables<T extends KubernetesObject>(
   do {
     const table: Table = await connection.client.transport.request<Table>({
       method: 'GET',
-      path: objectPath(kind, selection),
+      path: objectPath(kind, {namespace: selection.namespace}),
       query: {...selectors(selection), limit: pageSize, ...(next ? {continue: next} : {})},
       accept: tableAccept,
     });

@@ -4,7 +4,7 @@ import type {CallContext, CommandContext} from './command-context.ts';
 import {type CompletionSource, completedBy} from './completion-source.ts';
 import {type ExitCode, exitCodeRows} from './exit-code.ts';
 import {addGlobalOptions} from './global-options.ts';
-import {objectName} from './object-name.ts';
+import {objectName, withoutKind} from './object-name.ts';
 import {clientVersion} from './version.ts';
 
 /**
@@ -235,7 +235,9 @@ function addGet(program: Command, host: ProgramHost): void {
   const command = program
     .command('get')
     .summary('show Runs')
-    .description('Shows Runs, all of the namespace or those named.')
+    .description(
+      'Shows Runs, all of the namespace or those named. As with kubectl, the word "run" may stand before the names.',
+    )
     .addArgument(argument('[name...]', 'Runs to show', {kind: 'runs'}));
   addGetOptions(command);
   addExamples(command, host, [
@@ -247,7 +249,7 @@ function addGet(program: Command, host: ProgramHost): void {
   command.action(
     action(host, async (context, flags, args) => {
       const {getRuns} = await import('./commands/get.ts');
-      return await getRuns(context, flags, runNames(args));
+      return await getRuns(context, flags, runNames(withoutKind(args)));
     }),
   );
 }
@@ -278,8 +280,7 @@ function addDescribe(program: Command, host: ProgramHost): void {
   command.action(
     action(host, async (context, flags, args) => {
       const {describeRuns} = await import('./commands/describe.ts');
-      const names = args.length > 1 && /^runs?$/.test(args[0] ?? '') ? args.slice(1) : args;
-      return await describeRuns(context, flags, runNames(names));
+      return await describeRuns(context, flags, runNames(withoutKind(args)));
     }),
   );
 }

@@ -65,7 +65,11 @@ describe('runFromFlags', () => {
   test.each([
     [{args: ['true']}, '--runtime is missing'],
     [{runtime: 'bash'}, 'nothing to run'],
-    [{runtime: 'bash', source: {git: {url: 'https://h/x'}}}, 'which of these files'],
+    [{runtime: 'bash', source: {git: {url: 'https://h/x'}}}, 'nothing says which file'],
+    [
+      {runtime: 'bash', args: ['x'], retryOn: ['NonZeroExit,ExitCode']},
+      '--retry-on "ExitCode" is not one of NonZeroExit',
+    ],
     [{runtime: 'bash', args: ['x'], artifacts: 'never'}, 'is not one of Always, OnSuccess'],
     [{runtime: 'bash', source: {inline: 'x'}, name: 'a', generateName: 'b-'}, 'exclude each other'],
     [{runtime: 'bash', source: {inline: 'x'}, env: ['=1']}, 'no name before "="'],

@@ -1,4 +1,11 @@
-import {API_VERSION, type RetryPolicy, type Run, type RunSource, type RunSpec} from '@kruntimes/api-types';
+import {
+  API_VERSION,
+  type RetryPolicy,
+  type Run,
+  type RunSource,
+  type RunSpec,
+  retryableReasons,
+} from '@kruntimes/api-types';
 import {parseDurationSeconds} from './duration.ts';
 import {KrtError, usageError} from './krt-error.ts';
 
@@ -41,7 +48,10 @@ export function runFromFlags(flags: RunManifestFlags, processEnv: NodeJS.Process
     );
   }
   if (flags.source && flags.source.inline === undefined && !flags.entrypoint && !flags.args?.length)
-    throw usageError('which of these files is to be started?', 'give --entrypoint PATH, or a command after "--"');
+    throw usageError(
+      'nothing says which file of the source to start',
+      'give --entrypoint PATH, or a command after "--"',
+    );
   return overrideRun({apiVersion: API_VERSION, kind: 'Run', spec: {} as RunSpec}, flags, processEnv);
 }
 
@@ -104,10 +114,16 @@ function retryPolicy(run: Run, flags: RunManifestFlags): RetryPolicy | undefined
         ? undefined
         : parseDurationSeconds(flags.retryMaxBackoff, '--retry-max-backoff'),
     retryableReasons: flags.retryOn?.length
-      ? (flags.retryOn.flatMap((list) => list.split(',')) as RetryPolicy['retryableReasons'])
+      ? flags.retryOn.flatMap((list) => list.split(',')).map(parseRetryReason)
       : undefined,
   });
   return Object.keys(given).length > 0 ? {...run.spec.retryPolicy, ...given} : undefined;
+}
+
+function parseRetryReason(text: string): (typeof retryableReasons)[number] {
+  const reason = retryableReasons.find((each) => each === text);
+  if (reason === undefined) throw usageError(`--retry-on "${text}" is not one of ${retryableReasons.join(', ')}`);
+  return reason;
 }
 
 /** `K=V`, or `K` alone for the value it has in krt's own environment, as docker run reads them. */

@@ -37,7 +37,8 @@ export class RunNotices {
     const {phase, exitCode, signal} = run.status ?? {};
     const byProgram = phase === 'Succeeded' || (phase === 'Failed' && (Boolean(exitCode) || Boolean(signal)));
     if (byProgram && !this.#chatty) return;
-    const duration = runDurationMs(run);
+    // After how long it timed out is said already.
+    const duration = phase === 'Timeout' ? undefined : runDurationMs(run);
     const took = duration === undefined ? '' : this.#paint('dim', ` in ${formatDuration(duration)}`);
     this.say(`${this.#program}: Run ${name} ${this.#paint(phaseStyle(phase), describeEnd(run))}${took}`);
   }

@@ -7,7 +7,7 @@ import {InterruptScope} from './interrupt.ts';
 import {KrtError} from './krt-error.ts';
 import {ProgressLine} from './progress-line.ts';
 import {RunObserver, type RunObserverOptions} from './run-observer.ts';
-import {describePosition} from './run-position.ts';
+import {describePosition, pendingReason} from './run-position.ts';
 
 export interface RunWaiterOptions {
   quiet?: boolean | undefined;
@@ -117,10 +117,12 @@ export class RunWaiter implements Disposable {
   }
 }
 
-function describeOpen(runs: Run[]): string {
+/** Which Runs go on, and of the first one why it has not begun. */
+export function describeOpen(runs: readonly Run[]): string {
   const open = runs.filter((run) => !isTerminal(run.status?.phase));
   const [first] = open;
   if (!first) return 'nothing is left to wait for';
   const others = open.length > 1 ? ` and ${open.length - 1} more go on` : ' goes on';
-  return `Run ${first.metadata?.name} (${first.status?.phase ?? 'Pending'})${others}`;
+  const reason = pendingReason(first);
+  return `Run ${first.metadata?.name} (${first.status?.phase ?? 'Pending'}${reason ? `, ${reason}` : ''})${others}`;
 }

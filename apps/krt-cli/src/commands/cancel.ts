@@ -51,7 +51,7 @@ export async function cancelRuns(context: CommandContext, flags: CancelFlags, na
 
 export function checkSelection(flags: SelectFlags, names: readonly string[]): void {
   const given = [names.length > 0, Boolean(flags.all), Boolean(flags.selector)].filter(Boolean).length;
-  if (given === 0) throw usageError('which Runs?', 'give names, --selector or --all');
+  if (given === 0) throw usageError('no Run is named', 'give names, --selector or --all');
   if (given > 1) throw usageError('names, --selector and --all exclude each other');
 }
 

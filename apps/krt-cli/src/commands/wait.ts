@@ -44,7 +44,7 @@ export function hasReached(run: Run, phase: RunPhase): boolean {
 /** `krt wait NAME...` */
 export async function waitForRuns(context: CommandContext, flags: WaitFlags, names: string[]): Promise<ExitCode> {
   const goal = parseWaitGoal(flags.for);
-  if (names.length === 0 && !flags.selector) throw usageError('which Runs?', 'give names or --selector');
+  if (names.length === 0 && !flags.selector) throw usageError('no Run is named', 'give names or --selector');
   if (names.length > 0 && flags.selector) throw usageError('names cannot be combined with --selector');
   return await withConnection(
     context,
