@@ -16,7 +16,9 @@ test('what goes on after a wait that was too short, and why it has not begun', (
     ],
   });
   const ended = runFixture('a', {phase: 'Succeeded'});
-  expect(describeOpen([ended])).toBe('nothing is left to wait for');
+  expect(describeOpen([])).toBe('nothing is left to wait for');
+  expect(describeOpen([ended])).toBe('Run a (Succeeded) is still there');
+  expect(describeOpen([ended, ended])).toBe('Run a (Succeeded) and 1 more are still there');
   expect(describeOpen([ended, runFixture('c', {phase: 'Running'})])).toBe('Run c (Running) goes on');
   expect(describeOpen([waiting, runFixture('c')])).toBe(
     'Run b (Pending, RuntimeNotFound: there is no Runtime "nosuch") and 1 more go on',

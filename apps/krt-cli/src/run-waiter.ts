@@ -117,11 +117,19 @@ export class RunWaiter implements Disposable {
   }
 }
 
+/** With `--for delete` the end of a Run is not what was waited for. */
+function describeEnded(runs: readonly Run[]): string {
+  const [first] = runs;
+  if (!first) return 'nothing is left to wait for';
+  const others = runs.length > 1 ? ` and ${runs.length - 1} more are` : ' is';
+  return `Run ${first.metadata?.name} (${first.status?.phase})${others} still there`;
+}
+
 /** Which Runs go on, and of the first one why it has not begun. */
 export function describeOpen(runs: readonly Run[]): string {
   const open = runs.filter((run) => !isTerminal(run.status?.phase));
   const [first] = open;
-  if (!first) return 'nothing is left to wait for';
+  if (!first) return describeEnded(runs);
   const others = open.length > 1 ? ` and ${open.length - 1} more go on` : ' goes on';
   const reason = pendingReason(first);
   return `Run ${first.metadata?.name} (${first.status?.phase ?? 'Pending'}${reason ? `, ${reason}` : ''})${others}`;
