@@ -51,11 +51,11 @@ describe('resolveInside', () => {
 
   test('what it finds is what the kernel finds, and never outside', async () => {
     const segment = fc.constantFrom('a', 'b', 'c', '..', '.');
-    const path = fc.array(segment, {minLength: 1, maxLength: 5}).map((segments) => segments.join('/'));
-    const links = fc.array(fc.tuple(path, path), {maxLength: 5});
+    const paths = fc.array(segment, {minLength: 1, maxLength: 5}).map((segments) => segments.join('/'));
+    const links = fc.array(fc.tuple(paths, paths), {maxLength: 5});
     let round = 0;
     await fc.assert(
-      fc.asyncProperty(links, path, async (pairs, asked) => {
+      fc.asyncProperty(links, paths, async (pairs, asked) => {
         const base = join(directory, `r${round++}`, 'x');
         mkdirSync(join(base, 'a/b'), {recursive: true});
         writeFileSync(join(base, 'a/c'), '');

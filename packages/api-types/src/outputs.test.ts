@@ -4,7 +4,7 @@ import {limits} from './limits.ts';
 import {describeOutputsProblem} from './outputs.ts';
 
 /** Eight outputs of one value, with names of one byte. */
-const eight = (value: string) => Object.fromEntries([...'abcdefgh'].map((name) => [name, value]));
+const eight = (value: string) => Object.fromEntries(Array.from('abcdefgh', (name) => [name, value]));
 
 describe('describeOutputsProblem', () => {
   test.each<[object, string | undefined]>([
