@@ -157,6 +157,19 @@ describe('krt cancel', () => {
     });
     expect((await cluster.krt(['cancel', 'busy'])).stdout).toBe('run.kruntimes.io/busy had ended: Cancelled\n');
   });
+
+  test('of many, those that had ended are not listed', async () => {
+    await cluster.krt(['run', '-r', 'bash', '--name', 'over', '-l', 'batch=over', '--', 'x']);
+    const player = cluster.player('over');
+    await player.bind(cluster.pod);
+    await player.end({outcome: {kind: 'exited', exitCode: 0}});
+    expect(await cluster.krt(['cancel', '-l', 'batch=over'])).toMatchObject({
+      code: 0,
+      stdout: '',
+      stderr: `No Runs to cancel in ${cluster.namespace} namespace.\n`,
+    });
+    await runs().delete({name: 'over', namespace: cluster.namespace});
+  });
 });
 
 describe('krt delete', () => {
@@ -169,6 +182,27 @@ describe('krt delete', () => {
     await player.end({outcome: {kind: 'cancelled'}});
     expect(await krt.result()).toMatchObject({code: 0, stdout: 'run.kruntimes.io/doomed deleted\n', stderr: ''});
     await expect(runs().get('doomed', {namespace: cluster.namespace})).rejects.toMatchObject({status: 404});
+  });
+
+  test('says that there is nothing to delete', async () => {
+    const nothing = {code: 0, stdout: '', stderr: `No Runs found in ${cluster.namespace} namespace.\n`};
+    expect(await cluster.krt(['delete', '-l', 'batch=none'])).toMatchObject(nothing);
+  });
+
+  test('stops waiting for a finalizer with the way to what holds it', async () => {
+    const metadata = {name: 'held', namespace: cluster.namespace, finalizers: ['example.com/hold']};
+    await runs().create({metadata, spec: {runtime: 'bash'}});
+    const player = cluster.player('held');
+    await player.bind(cluster.pod);
+    await player.end({outcome: {kind: 'exited', exitCode: 0}});
+    expect(await cluster.krt(['delete', 'held', '--timeout', '10s'])).toMatchObject({
+      code: 122,
+      stdout: 'run.kruntimes.io/held deleted\n',
+      stderr:
+        'error: waited 10s (--timeout); Run held (Succeeded) is still there; krt describe held shows what keeps it\n',
+    });
+    const patch = {type: 'merge' as const, body: {metadata: {finalizers: null}}};
+    await runs().patch({name: 'held', namespace: cluster.namespace}, patch);
   });
 
   test('waits for finalizers', async () => {

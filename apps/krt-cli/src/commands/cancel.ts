@@ -35,13 +35,17 @@ export async function cancelRuns(context: CommandContext, flags: CancelFlags, na
       const cancelled: Run[] = [];
       for (const run of runs) {
         if (hasEnded(run)) {
-          await write(context.terminal.stdout, `${qualifiedName(run)} had ended: ${describeEnd(run)}\n`);
+          // Who names a Run wants to know; among all of them only those matter that go on.
+          if (names.length > 0)
+            await write(context.terminal.stdout, `${qualifiedName(run)} had ended: ${describeEnd(run)}\n`);
           continue;
         }
         const after = await requestCancel(connection, run);
         await write(context.terminal.stdout, `${qualifiedName(after)} cancel requested\n`);
         cancelled.push(after);
       }
+      if (cancelled.length === 0 && names.length === 0 && !flags.quiet)
+        await write(context.terminal.stderr, `No Runs to cancel in ${connection.namespace} namespace.\n`);
       if (!flags.wait || cancelled.length === 0) return exitCodes.ok;
       return await awaitEnds(context, connection, flags, cancelled);
     },

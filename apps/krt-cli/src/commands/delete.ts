@@ -26,7 +26,11 @@ export async function deleteRuns(context: CommandContext, flags: DeleteFlags, na
     flags,
     async (connection) => {
       const runs = await selected(connection, flags, names);
-      if (runs.length === 0) return exitCodes.ok;
+      if (runs.length === 0) {
+        if (names.length === 0 && !flags.quiet)
+          await write(context.terminal.stderr, `No Runs found in ${connection.namespace} namespace.\n`);
+        return exitCodes.ok;
+      }
       if (flags.wait === false) {
         for (const run of runs) await deleteRun(context, connection, run);
         return exitCodes.ok;
@@ -81,9 +85,9 @@ async function cancelAndDelete(
   const open = current.filter((run) => !hasEnded(run));
   // Finished Runs without finalizers are gone at once: no watch is needed for them.
   using waiter = new RunWaiter(context, connection, {namespace: connection.namespace, names: runs.map(nameOf)}, flags);
+  const lingering: string[] = [];
   try {
     if (open.length > 0) waiter.start(await waiter.observer.load(waiter.signal));
-    const lingering: string[] = [];
     await Promise.all(
       current.map(async (run) => {
         if (!hasEnded(run)) await endOrGone(waiter, run);
@@ -103,6 +107,9 @@ async function cancelAndDelete(
       return error.exitCode;
     }
     if (error instanceof KrtError && error.code === 'WAIT_TIMED_OUT') {
+      const kept = lingering.find((name) => waiter.observer.latest(name));
+      if (kept !== undefined && waiter.unfinished(runs.map(nameOf)).length === 0)
+        throw error.withHint(`${context.program} describe ${kept} shows what keeps it`);
       throw new KrtError('WAIT_TIMED_OUT', `${error.message}, cancelled but not deleted`, {
         hint: '--wait=false deletes at once; the process ends within its grace period',
         retryable: true,
