@@ -122,7 +122,8 @@ export class PodWorker {
     const address = await reserveLoopbackAddress();
     this.#address = address;
     const volumes = await this.#prepareVolumes(address.ip);
-    if (volumes === undefined) return;
+    // From here on the containers are known to whoever ends the Pod; before, nobody would stop them.
+    if (volumes === undefined || this.#ending.signal.aborted) return;
     this.#createRunners(volumes, address.ip);
     this.#status.touch();
 
