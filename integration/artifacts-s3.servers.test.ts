@@ -1,4 +1,6 @@
 import {randomUUID} from 'node:crypto';
+import {readdir, rename} from 'node:fs/promises';
+import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {afterAll, beforeAll, describe, expect, test} from '@jest/globals';
 import {ARTIFACTS_DELETED_CONDITION, type ArtifactStoreSpec, type Run, runKind} from '@kruntimes/api-types';
@@ -90,16 +92,43 @@ describe('artifacts in S3', () => {
     const run = await storedRun();
     await server.stop();
     await client.kind(runKind).delete(refOf(run));
-    const waiting = await system.until(
-      namespace,
-      refOf(run).name,
-      ({status}) => status?.conditions?.some(({type}) => type === ARTIFACTS_DELETED_CONDITION) ?? false,
-      180_000,
-    );
-    const condition = waiting.status?.conditions?.find(({type}) => type === ARTIFACTS_DELETED_CONDITION);
-    expect(condition).toMatchObject({status: 'False', reason: 'StoreUnavailable'});
+    await untilNotDeleted(run, 'StoreUnavailable');
     await server.start();
     await waitForDeletion(client.kind(runKind), refOf(run), patient);
     expect(await keys()).toEqual([]);
   }, 400_000);
+
+  test('wait for credentials that are gone or not accepted any more, and say so on the Run', async () => {
+    const run = await storedRun();
+    const {credentials} = server;
+    const files = await secretFiles('secretAccessKey');
+    expect(files.length).toBeGreaterThanOrEqual(2); // those of runtimed and of the maintainer
+    for (const file of files) await rename(file, `${file}.away`);
+    await client.kind(runKind).delete(refOf(run));
+    await untilNotDeleted(run, 'CredentialsMissing');
+    await server.stop();
+    await server.start({...credentials, secretAccessKey: randomUUID()});
+    for (const file of files) await rename(`${file}.away`, file);
+    await untilNotDeleted(run, 'AccessDenied');
+    await server.stop();
+    await server.start(credentials);
+    await waitForDeletion(client.kind(runKind), refOf(run), patient);
+    expect(await keys()).toEqual([]);
+  }, 400_000);
 });
+
+/** Until the Run says for this reason that its artifacts are not deleted yet. */
+async function untilNotDeleted(run: Run, reason: string): Promise<void> {
+  const says = ({status}: Run): boolean =>
+    status?.conditions?.some((is) => is.type === ARTIFACTS_DELETED_CONDITION && is.reason === reason) ?? false;
+  const {status} = await system.until(namespace, refOf(run).name, says, 180_000);
+  expect(status?.conditions?.find(({type}) => type === ARTIFACTS_DELETED_CONDITION)?.status).toBe('False');
+}
+
+/** A key of the Secret, in each place where the local node has put it. */
+async function secretFiles(key: string): Promise<string[]> {
+  const found = await readdir(join(system.directory, 'p'), {recursive: true, withFileTypes: true});
+  return found
+    .filter((entry) => entry.name === key && !entry.isDirectory())
+    .map((entry) => join(entry.parentPath, key));
+}
