@@ -230,12 +230,19 @@ class Processes implements SupervisedProcess {
         return;
       }
       if (overdueMs >= 0) this.#signal(members, 'SIGKILL');
-      else if (termed.size === 0) this.#signal(members, 'SIGTERM');
-      else for (const process of unasked(members, termed)) askToEnd(process.pid);
-      for (const process of members) termed.add(identity(process));
+      else this.#ask(members, termed);
       await this.#pause(Math.min(waitMs, overdueMs < 0 ? -overdueMs : waitMs));
       waitMs = Math.min(2 * waitMs, 100);
     }
+  }
+
+  /** @param termed processes that SIGTERM has reached; those that are asked now are added */
+  #ask(members: readonly ProcessInfo[], termed: Set<string>): void {
+    const isFirst = termed.size === 0;
+    const asked = isFirst ? members : unasked(members, termed);
+    if (isFirst) this.#signal(members, 'SIGTERM');
+    else for (const {pid} of asked) askToEnd(pid);
+    for (const process of asked) termed.add(identity(process));
   }
 
   async #members(): Promise<ProcessInfo[]> {
