@@ -147,11 +147,15 @@ export class Runtimed {
       ...parts,
       metrics: registry,
     });
-    const startingUntil = clock.monotonic() + startingMs;
+    let starting = true;
     const state = (): ReadinessState | undefined =>
-      this.state.ready || signal.aborted || clock.monotonic() >= startingUntil ? this.state : undefined;
+      starting && !this.state.ready && !signal.aborted && !drain.begun ? undefined : this.state;
     const readiness = new Readiness({...parts, pods: client.kind(kinds.Pod), pod, state});
-    const started = clock.setTimeout(() => readiness.check(), startingMs);
+    // A flag and not the time: a timer may be early by a fraction of a millisecond, and nobody would look again.
+    const started = clock.setTimeout(() => {
+      starting = false;
+      readiness.check();
+    }, startingMs);
     const lease = new LeaseRenewal({
       ...parts,
       leases: client.kind(kinds.Lease),
