@@ -115,10 +115,11 @@ describe('a silent Pod', () => {
 
 describe('a finished Run', () => {
   test('is deleted when its time is over', async () => {
-    world.startController({defaultRunTtl: 1});
+    // Before the controller begins: it takes Runs from Pods that there are not.
     await addFinishedRun('default');
     await addFinishedRun('at-once', {ttlSecondsAfterFinished: 0});
     await addFinishedRun('long', {ttlSecondsAfterFinished: 3600});
+    world.startController({defaultRunTtl: 1});
     await addBoundRun('running', await addPod('p'));
     await waitForDeletion(runs(), ref('at-once'));
     await waitForDeletion(runs(), ref('default'));
