@@ -74,3 +74,8 @@ export interface Comprehension {
 
 /** Name of the accumulator in expanded macros; no source can write it. */
 export const ACCUMULATOR = '@result';
+
+/** A call of an operator or function, on nothing. */
+export function call(name: string, args: readonly Expr[], at: Position): Expr {
+  return {kind: 'call', name, target: undefined, args, at};
+}

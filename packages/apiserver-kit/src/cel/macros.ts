@@ -1,4 +1,4 @@
-import {ACCUMULATOR, type Call, type Comprehension, type Expr} from './ast.ts';
+import {ACCUMULATOR, type Call, type Comprehension, call, type Expr} from './ast.ts';
 import {CelError, type Position} from './cel-error.ts';
 import {isNumber} from './values.ts';
 
@@ -161,10 +161,6 @@ function identifier(expression: Expr): string {
 
 function accumulator(at: Position): Expr {
   return {kind: 'ident', name: ACCUMULATOR, at};
-}
-
-function call(name: string, args: readonly Expr[], at: Position): Expr {
-  return {kind: 'call', name, target: undefined, args, at};
 }
 
 function list(elements: readonly Expr[], at: Position): Expr {

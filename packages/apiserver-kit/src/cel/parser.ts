@@ -1,4 +1,4 @@
-import type {Expr, ListExpr, MapExpr, StructExpr} from './ast.ts';
+import {call, type Expr, type ListExpr, type MapExpr, type StructExpr} from './ast.ts';
 import {CelError, type Position} from './cel-error.ts';
 import {type Token, tokenize} from './lexer.ts';
 import {expandMacro} from './macros.ts';
@@ -362,8 +362,4 @@ function isConstant(text: string): boolean {
 
 function optionalSelect(operand: Expr, field: string, at: Position): Expr {
   return call('_?._', [operand, {kind: 'literal', value: field, at}], at);
-}
-
-function call(name: string, args: readonly Expr[], at: Position): Expr {
-  return {kind: 'call', name, target: undefined, args, at};
 }
