@@ -106,9 +106,9 @@ export class S3Store implements ArtifactStore {
       for (let round = 0; round < MAX_DELETE_ROUNDS; round++) {
         throwIfAborted(signal);
         const uploads = await this.#abortUploads(this.#prefix + prefix, signal);
-        const objects = await this.#deleteObjects(this.#prefix + prefix, signal);
+        const {objects, complete} = await this.#deleteObjects(this.#prefix + prefix, signal);
         deleted += objects;
-        if (uploads + objects === 0) return deleted;
+        if (complete && uploads + objects === 0) return deleted;
       }
       throw new ArtifactStoreError('UNAVAILABLE', `objects come into ${prefix} while it is deleted`);
     } catch (error) {
@@ -195,23 +195,34 @@ export class S3Store implements ArtifactStore {
     return uploads.length;
   }
 
-  async #deleteObjects(prefix: string, signal: AbortSignal | undefined): Promise<number> {
+  /** `complete` is false when the listing broke off. */
+  async #deleteObjects(prefix: string, signal: AbortSignal | undefined): Promise<{objects: number; complete: boolean}> {
     const {sdk, requests} = await this.#connection.load();
     const underWay = new Set<Promise<void>>();
-    let deleted = 0;
+    let objects = 0;
+    let complete = true;
     // One by one: DeleteObjects needs a checksum that not all servers take.
-    for await (const {key} of this.#objects(prefix, signal)) {
+    const remove = async (key: string): Promise<void> => {
       const command = new sdk.DeleteObjectCommand({Bucket: this.#connection.bucket, Key: key});
-      const deletion: Promise<void> = requests.send(command, sending(signal)).then(() => {
-        deleted += 1;
-        underWay.delete(deletion);
-      });
-      deletion.catch(() => {});
-      underWay.add(deletion);
-      while (underWay.size >= DELETES_IN_FLIGHT) await Promise.race(underWay);
+      await requests.send(command, sending(signal)).catch(exceptNoSuchKey);
+      objects += 1;
+    };
+    try {
+      for await (const {key} of this.#objects(prefix, signal)) {
+        const deletion: Promise<void> = remove(key).then(() => {
+          underWay.delete(deletion);
+        });
+        deletion.catch(() => {});
+        underWay.add(deletion);
+        while (underWay.size >= DELETES_IN_FLIGHT) await Promise.race(underWay);
+      }
+    } catch (error) {
+      // A server that lists a file system answers so when an object goes while it looks at it.
+      exceptNoSuchKey(error);
+      complete = false;
     }
     await Promise.all(underWay);
-    return deleted;
+    return {objects, complete};
   }
 
   /** @param prefix with that of the store; so are the keys */
@@ -242,6 +253,11 @@ export class S3Store implements ArtifactStore {
     }
     return s3Error(error, what, this.#connection.where);
   }
+}
+
+/** Somebody else deleted it first. Amazon's S3 does not tell; others do. */
+function exceptNoSuchKey(error: unknown): void {
+  if (!isS3Error(error, 'NoSuchKey')) throw error;
 }
 
 /** The chunks of a stream; calls `onSilence` when none has come for a while although one is wanted. */
