@@ -1,0 +1,12 @@
+import type {IncomingHttpHeaders} from 'node:http';
+import type {PeerCertificate} from 'node:tls';
+import type {UserInfo} from './user-info.ts';
+
+export interface Credentials {
+  headers: IncomingHttpHeaders;
+  /** Signed by the client CA: TLS has verified it. */
+  certificate?: PeerCertificate;
+}
+
+/** Tells who sends a request; undefined where it knows nothing of these credentials. @throws StatusError 401 of such as are bad */
+export type Authenticator = (credentials: Credentials) => Promise<UserInfo | undefined>;
