@@ -1,5 +1,6 @@
 import type {FieldError} from '../errors/field-error.ts';
 import type {Exchange} from '../http/exchange.ts';
+import type {JsonObject} from '../json/json-value.ts';
 import type {KubeObject} from '../kube-object.ts';
 import type {Schema} from '../schema/schema.ts';
 import type {RequestContext} from './request-context.ts';
@@ -35,6 +36,15 @@ export interface ResourceVersion {
   /** Undefined: any object is good as it is. */
   schema: Schema | undefined;
   subresources: {status?: boolean; scale?: ScaleSubresource};
+  /**
+   * Of built-in kinds, in place of the schema's defaults, pruning and validation: what decoding into Go's type, Kubernetes' defaults in
+   * code and encoding again make of an object. Called with each body and with each result of a patch, before anything else.
+   *
+   * @param unknown takes the path of a field that the type does not have
+   * @returns a new object
+   * @throws DecodeError with Go's message
+   */
+  normalize?(object: JsonObject, unknown: (path: string) => void): KubeObject;
   /** Undefined: NAME and AGE. */
   table?: TableLayout;
   /** Field paths beside `metadata.name` and `metadata.namespace` by which it can be selected, such as `status.phase`. */
