@@ -10,6 +10,12 @@ export interface JsonObject {
   [key: string]: JsonValue | undefined;
 }
 
+/**
+ * How deep arrays and objects may be nested in what comes from outside. Kubernetes allows 10,000; this many levels can be walked with
+ * plain recursion by everything that handles a value, JSON.stringify included.
+ */
+export const MAX_DEPTH = 1_000;
+
 export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
@@ -32,7 +38,7 @@ export function cloneJson<T extends JsonValue | undefined>(value: T): T {
   if (Array.isArray(value)) return value.map((item) => cloneJson(item)) as T;
   const copy: JsonObject = {};
   for (const key of Object.keys(value)) {
-    const inner = (value as JsonObject)[key];
+    const inner = value[key];
     if (inner !== undefined) setMember(copy, key, cloneJson(inner));
   }
   return copy as T;
