@@ -28,13 +28,22 @@ export interface CheckIssue {
 export interface CheckResult {
   readonly type: CelType;
   readonly issues: readonly CheckIssue[];
+  /** Names of the variables that are read. */
+  readonly variables: ReadonlySet<string>;
+  /** Type of a part of the expression. */
+  readonly typeOf: (part: Expr) => CelType;
 }
 
 /** Finds the type of an expression, and what is wrong with it. */
 export function check(expression: Expr, scope: CheckScope): CheckResult {
   const checker = new Checker(scope);
   const type = checker.typeOf(expression, new Map());
-  return {type: checker.resolve(type), issues: checker.issues.toSorted((a, b) => a.at - b.at)};
+  return {
+    type: checker.resolve(type),
+    issues: checker.issues.toSorted((a, b) => a.at - b.at),
+    variables: checker.variables,
+    typeOf: (part) => checker.resolve(checker.found.get(part) ?? types.dyn),
+  };
 }
 
 /** Types of the variables of the comprehensions around an expression. */
@@ -42,6 +51,8 @@ type Locals = ReadonlyMap<string, CelType>;
 
 class Checker {
   readonly issues: CheckIssue[] = [];
+  readonly variables = new Set<string>();
+  readonly found = new Map<Expr, CelType>();
   readonly #scope: CheckScope;
   readonly #substitution = new Substitution();
 
@@ -54,6 +65,12 @@ class Checker {
   }
 
   typeOf(expression: Expr, locals: Locals): CelType {
+    const type = this.#typeOf(expression, locals);
+    this.found.set(expression, type);
+    return type;
+  }
+
+  #typeOf(expression: Expr, locals: Locals): CelType {
     switch (expression.kind) {
       case 'literal':
         return literalType(expression.value);
@@ -90,7 +107,10 @@ class Checker {
     if (local) return local;
     for (const candidate of candidateNames(this.#scope.container, name)) {
       const variable = this.#scope.variableType(candidate);
-      if (variable) return variable;
+      if (variable) {
+        this.variables.add(candidate);
+        return variable;
+      }
       if (typeValues.has(candidate)) return {kind: 'type', of: namedType(candidate)};
     }
     return undefined;

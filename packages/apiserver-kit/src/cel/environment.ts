@@ -1,6 +1,6 @@
 import type {Expr} from './ast.ts';
 import {CelError, lineAndColumn} from './cel-error.ts';
-import {type CheckIssue, check} from './checker.ts';
+import {type CheckIssue, type CheckResult, check} from './checker.ts';
 import {encoderLibrary} from './encoder-library.ts';
 import {compileEvaluator, type EvaluationResult, type Evaluator} from './evaluator.ts';
 import {type FunctionTable, mergeTables} from './function-table.ts';
@@ -27,6 +27,9 @@ export interface EnvironmentOptions {
 export interface Program {
   /** Type of the result, as far as the types of the variables tell. */
   readonly type: CelType;
+  /** What was compiled; its types only from {@link CelEnvironment.compile}. */
+  readonly expression: Expr;
+  readonly checked: CheckResult | undefined;
   /**
    * @param bindings values of the variables, or a function that gives them when they are read
    * @throws CelError `EVALUATION`, and `COST` beyond `costLimit` steps
@@ -64,15 +67,16 @@ export class CelEnvironment {
   /** @throws CelError `SYNTAX`; `CHECK`, whose message has cel-go's words and shows each place */
   compile(source: string): Program {
     const expression = parse(source);
-    const {type, issues} = check(expression, {
+    const checked = check(expression, {
       functions: this.#functions,
       container: this.#container,
       variableType: (name) => (Object.hasOwn(this.#variables, name) ? this.#variables[name] : undefined),
       fieldType: this.#fieldType,
       homogeneousLiterals: this.#homogeneousLiterals,
     });
+    const {type, issues} = checked;
     if (issues.length > 0) throw new CelError('CHECK', issuesText(source, issues), issues[0]?.at);
-    return this.#program(expression, type);
+    return this.#program(expression, type, checked);
   }
 
   /** As {@link compile}, without types: what is wrong with them shows when it is evaluated. @throws CelError `SYNTAX` */
@@ -80,7 +84,7 @@ export class CelEnvironment {
     return this.#program(parse(source), types.dyn);
   }
 
-  #program(expression: Expr, type: CelType): Program {
+  #program(expression: Expr, type: CelType, checked?: CheckResult): Program {
     const evaluator: Evaluator = compileEvaluator(expression, {
       functions: this.#functions,
       container: this.#container,
@@ -88,6 +92,8 @@ export class CelEnvironment {
     });
     return {
       type,
+      expression,
+      checked,
       evaluate(bindings, {costLimit} = {}) {
         const variable =
           typeof bindings === 'function'

@@ -12,6 +12,7 @@ import {
   timestamp,
 } from './time.ts';
 import {
+  addLists,
   type CelMap,
   type CelValue,
   compareBytes,
@@ -205,7 +206,7 @@ export const standardLibrary = functionTable({
     '(double, double): double': (a: number, b: number) => a + b,
     '(string, string): string': (a: string, b: string) => a + b,
     '(bytes, bytes): bytes': concatenated,
-    '(list(A), list(A)): list(A)': (a: readonly CelValue[], b: readonly CelValue[]) => [...a, ...b],
+    '(list(A), list(A)): list(A)': addLists,
     '(timestamp, duration): timestamp': (a: Timestamp, b: Duration) => timestamp(a.nanos + b.nanos),
     '(duration, timestamp): timestamp': (a: Duration, b: Timestamp) => timestamp(a.nanos + b.nanos),
     '(duration, duration): duration': (a: Duration, b: Duration) => duration(a.nanos + b.nanos),

@@ -76,6 +76,27 @@ export interface CelMap {
   readonly size: number;
   get(key: CelValue): CelValue | undefined;
   keys(): Iterable<CelValue>;
+  /** Of a map that knows better than its entries what it is equal to; undefined: the entries decide. */
+  equals?(other: CelMap): boolean | undefined;
+}
+
+/** A list that is equal to others, and added to others, in a way of its own: a set, for one, whatever the order. */
+export interface CelListRules {
+  readonly equals: (other: readonly CelValue[]) => boolean;
+  readonly add: (other: readonly CelValue[]) => readonly CelValue[];
+}
+
+const listRules = new WeakMap<readonly CelValue[], CelListRules>();
+
+/** Gives a list its own rules of equality and addition. */
+export function withListRules<List extends readonly CelValue[]>(list: List, rules: CelListRules): List {
+  listRules.set(list, rules);
+  return list;
+}
+
+/** `+` of lists. */
+export function addLists(left: readonly CelValue[], right: readonly CelValue[]): readonly CelValue[] {
+  return listRules.get(left)?.add(right) ?? [...left, ...right];
 }
 
 /** A map that an expression makes. */
@@ -199,6 +220,8 @@ export function equal(left: CelValue, right: CelValue): boolean {
 }
 
 function equalLists(left: readonly CelValue[], right: readonly CelValue[]): boolean {
+  const rules = listRules.get(left);
+  if (rules) return rules.equals(right);
   return left.length === right.length && left.every((value, index) => equal(value, right[index] as CelValue));
 }
 
@@ -208,6 +231,8 @@ function equalOptionals({value: left}: Optional, {value: right}: Optional): bool
 }
 
 function equalMaps(left: CelMap, right: CelMap): boolean {
+  const known = left.equals?.(right);
+  if (known !== undefined) return known;
   if (left.size !== right.size) return false;
   for (const key of left.keys()) {
     const other = right.get(key);

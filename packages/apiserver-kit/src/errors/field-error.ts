@@ -1,3 +1,5 @@
+import {goJson, goNumber, goQuote} from './go-text.ts';
+
 /** How a value of a field is wrong. The strings are those of `details.causes[].reason` in a Status. */
 export type FieldErrorType =
   | 'FieldValueNotFound'
@@ -33,6 +35,9 @@ const titles: Readonly<Record<FieldErrorType, string>> = {
   FieldValueTypeInvalid: 'Invalid value',
 };
 
+/** In the place of a value that is not shown. */
+export const OMITTED = Symbol('omitted');
+
 /** Builds field errors in Kubernetes' words. `value` is what was found, shown as Go's `%q` or JSON. */
 export const fieldErrors = {
   required(field: string, detail = ''): FieldError {
@@ -45,7 +50,7 @@ export const fieldErrors = {
     return make('FieldValueTypeInvalid', field, detail, value);
   },
   notSupported(field: string, value: unknown, supported: readonly string[]): FieldError {
-    const quoted = supported.map((each) => JSON.stringify(each)).join(', ');
+    const quoted = supported.map(goQuote).join(', ');
     return make('FieldValueNotSupported', field, supported.length > 0 ? `supported values: ${quoted}` : '', value);
   },
   forbidden(field: string, detail: string): FieldError {
@@ -71,16 +76,14 @@ export const fieldErrors = {
 
 function make(type: FieldErrorType, field: string, detail: string, ...value: [] | [unknown]): FieldError {
   const parts = [titles[type]];
-  if (value.length === 1) parts.push(show(value[0]));
+  if (value.length === 1 && value[0] !== OMITTED) parts.push(show(value[0]));
   if (detail !== '') parts.push(detail);
   return {type, field, message: parts.join(': ')};
 }
 
 function show(value: unknown): string {
-  if (value === undefined || value === null) return 'null';
-  return typeof value === 'bigint'
-    ? String(value)
-    : JSON.stringify(value, (_, inner) => (typeof inner === 'bigint' ? Number(inner) : inner));
+  if (typeof value === 'string') return goQuote(value);
+  return typeof value === 'number' ? goNumber(value) : goJson(value ?? null);
 }
 
 /** The sentence of several, as Go's aggregate error writes it. */

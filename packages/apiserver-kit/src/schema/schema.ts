@@ -57,3 +57,9 @@ export interface ValidationRule {
   fieldPath?: string;
   optionalOldSelf?: boolean;
 }
+
+/** Schema of a member of an object; undefined where the schema says nothing of it. */
+export function fieldOf({properties, additionalProperties}: Schema, key: string): Schema | undefined {
+  if (properties !== undefined && Object.hasOwn(properties, key)) return properties[key];
+  return typeof additionalProperties === 'object' ? additionalProperties : undefined;
+}
