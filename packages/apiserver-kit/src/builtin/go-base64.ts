@@ -1,16 +1,16 @@
 import {Buffer} from 'node:buffer';
-import {DecodeError} from './decode-error.ts';
+import {ShapeError} from './shape-error.ts';
 
 const alphabet = /[A-Za-z0-9+/]/;
 
 /**
  * Standard base64 in its one form, with padding and without line breaks.
  *
- * @throws DecodeError in Go's words
+ * @throws ShapeError in Go's words
  */
 export function canonicalBase64(text: string): string {
   const at = corruptInput(text);
-  if (at >= 0) throw new DecodeError(`illegal base64 data at input byte ${at}`);
+  if (at >= 0) throw new ShapeError(`illegal base64 data at input byte ${at}`);
   return Buffer.from(text, 'base64').toString('base64');
 }
 

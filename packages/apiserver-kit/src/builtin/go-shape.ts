@@ -1,9 +1,9 @@
 import {Buffer} from 'node:buffer';
 import {isJsonObject, type JsonObject, type JsonValue, setMember} from '../json/json-value.ts';
-import {DecodeError} from './decode-error.ts';
 import {canonicalBase64} from './go-base64.ts';
 import {canonicalMicroTime, canonicalTime} from './go-time.ts';
 import {formatQuantity, parseQuantity, quantityMessage} from './quantity.ts';
+import {ShapeError} from './shape-error.ts';
 import {goName, wireType} from './wire-types.ts';
 
 /** Takes the path of a field that the type does not have: `spec.containers[0].foo`. */
@@ -24,7 +24,7 @@ interface Place {
 interface Shape {
   /** As Go's messages name it. */
   name: string;
-  /** `value` is not null. @throws DecodeError */
+  /** `value` is not null. @throws ShapeError */
   read(value: JsonValue, place: Place): JsonValue;
   /** What an absent value is written as. */
   zero(): JsonValue;
@@ -42,7 +42,7 @@ const crd = 'io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1';
  * which kube-apiserver would write it.
  *
  * @param name of the definition, such as `io.k8s.api.core.v1.Pod`
- * @returns a function that throws DecodeError with Go's message
+ * @returns a function that throws ShapeError with Go's message
  */
 export function shapeOf(name: string): (value: JsonValue, unknown?: UnknownField) => JsonValue {
   const shape = shapeNamed(name);
@@ -95,11 +95,11 @@ function lazy(make: () => Shape): Shape {
   };
 }
 
-function mismatch(value: JsonValue, type: string, place: Place, detail = ''): DecodeError {
+function mismatch(value: JsonValue, type: string, place: Place, detail = ''): ShapeError {
   const kind = Array.isArray(value) ? 'array' : typeof value === 'bigint' ? 'number' : typeof value;
   const found = kind === 'boolean' ? 'bool' : kind;
   const where = place.fields === '' ? `Go value` : `Go struct field ${place.struct}.${place.fields}`;
-  return new DecodeError(`json: cannot unmarshal ${found}${detail} into ${where} of type ${type}`);
+  return new ShapeError(`json: cannot unmarshal ${found}${detail} into ${where} of type ${type}`);
 }
 
 /** `read` is given the name under which the type is used: names of strings are types of their own. */
@@ -286,7 +286,7 @@ function special(name: string): Shape | undefined {
       return own((value) => {
         const quantity =
           typeof value === 'object' || typeof value === 'boolean' ? undefined : parseQuantity(`${value}`.trim());
-        if (quantity === undefined) throw new DecodeError(quantityMessage);
+        if (quantity === undefined) throw new ShapeError(quantityMessage);
         return formatQuantity(quantity);
       }, '0');
     case 'io.k8s.apimachinery.pkg.util.intstr.IntOrString':
@@ -299,7 +299,7 @@ function special(name: string): Shape | undefined {
       return own((value, place) => {
         if (typeof value === 'boolean') return value;
         if (isJsonObject(value)) return shapeNamed(`${crd}.JSONSchemaProps`).read(value, place);
-        throw new DecodeError('boolean or JSON schema expected');
+        throw new ShapeError('boolean or JSON schema expected');
       }, false);
     case `${crd}.JSONSchemaPropsOrArray`:
       return own((value, place) => orList(value, `${crd}.JSONSchemaProps`, place));

@@ -1,4 +1,4 @@
-import {DecodeError} from './decode-error.ts';
+import {ShapeError} from './shape-error.ts';
 
 interface Element {
   /** As Go's layouts write it. */
@@ -31,7 +31,7 @@ const microseconds: readonly Element[] = [
 /**
  * The text of a metav1.Time as it is written back: UTC, whole seconds. The zero time is null.
  *
- * @throws DecodeError
+ * @throws ShapeError
  */
 export function canonicalTime(text: string): string | null {
   const at = parse(text, seconds, '2006-01-02T15:04:05Z07:00');
@@ -41,7 +41,7 @@ export function canonicalTime(text: string): string | null {
 /**
  * The text of a metav1.MicroTime as it is written back.
  *
- * @throws DecodeError
+ * @throws ShapeError
  */
 export function canonicalMicroTime(text: string): string | null {
   const at = parse(text, microseconds, '2006-01-02T15:04:05.000000Z07:00');
@@ -54,14 +54,14 @@ function parse(text: string, elements: readonly Element[], layout: string): stri
   for (const element of elements) {
     const match = element.pattern.exec(rest);
     if (match === null) {
-      throw new DecodeError(
+      throw new ShapeError(
         `parsing time ${JSON.stringify(text)} as "${layout}": cannot parse ${JSON.stringify(rest)} as "${element.layout}"`,
       );
     }
     parts.push(match[0]);
     rest = rest.slice(match[0].length);
   }
-  if (rest !== '') throw new DecodeError(`parsing time ${JSON.stringify(text)}: extra text: ${JSON.stringify(rest)}`);
+  if (rest !== '') throw new ShapeError(`parsing time ${JSON.stringify(text)}: extra text: ${JSON.stringify(rest)}`);
   const [year, , month, , day, , hour, , minute, , second] = parts.map((part) => Math.trunc(Number(part)));
   const days = new Date(Date.UTC(2000 + (year! % 400), month, 0)).getUTCDate();
   const wrong =
@@ -70,7 +70,7 @@ function parse(text: string, elements: readonly Element[], layout: string): stri
     outOf(minute!, 0, 59, 'minute') ??
     outOf(Math.trunc(Number.parseFloat(parts[10]!.replace(',', '.'))), 0, 59, 'second') ??
     outOf(day!, 1, days, 'day');
-  if (wrong !== undefined) throw new DecodeError(`parsing time ${JSON.stringify(text)}: ${wrong}`);
+  if (wrong !== undefined) throw new ShapeError(`parsing time ${JSON.stringify(text)}: ${wrong}`);
   const offset = parts.at(-1)!;
   const minutes = offset === 'Z' ? 0 : Number(offset.slice(1, 3)) * 60 + Number(offset.slice(4, 6));
   const instant = new Date(0);

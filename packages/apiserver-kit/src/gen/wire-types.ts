@@ -852,6 +852,8 @@ export const wireTypeTexts: Readonly<Record<string, string>> = {
     '[["name",1,"s",""],["served",2,"b",""],["storage",3,"b",""],["deprecated",7,"b","o"],["deprecationWarning",8,"*s","o"],["schema",4,"*io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceValidation","o"],["subresources",5,"*io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceSubresources","o"],["additionalPrinterColumns",6,"[io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceColumnDefinition","o"],["selectableFields",9,"[io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.SelectableField","o"]]',
   "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceSubresourceScale":
     '[["specReplicasPath",1,"s",""],["statusReplicasPath",2,"s",""],["labelSelectorPath",3,"*s","o"]]',
+  "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceSubresourceStatus":
+    '[]',
   "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceSubresources":
     '[["status",1,"*io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceSubresourceStatus","o"],["scale",2,"*io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceSubresourceScale","o"]]',
   "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.CustomResourceValidation":
@@ -930,6 +932,8 @@ export const wireTypeTexts: Readonly<Record<string, string>> = {
     '[["name",1,"s","o"],["generateName",2,"s","o"],["namespace",3,"s","o"],["selfLink",4,"s","o"],["uid",5,"s","o"],["resourceVersion",6,"s","o"],["generation",7,"l","o"],["creationTimestamp",8,"io.k8s.apimachinery.pkg.apis.meta.v1.Time","oz"],["deletionTimestamp",9,"*io.k8s.apimachinery.pkg.apis.meta.v1.Time","o"],["deletionGracePeriodSeconds",10,"*l","o"],["labels",11,"{s","o"],["annotations",12,"{s","o"],["ownerReferences",13,"[io.k8s.apimachinery.pkg.apis.meta.v1.OwnerReference","o"],["finalizers",14,"[s","o"],["managedFields",17,"[io.k8s.apimachinery.pkg.apis.meta.v1.ManagedFieldsEntry","o"]]',
   "io.k8s.apimachinery.pkg.apis.meta.v1.OwnerReference":
     '[["apiVersion",5,"s",""],["kind",1,"s",""],["name",3,"s",""],["uid",4,"s",""],["controller",6,"*b","o"],["blockOwnerDeletion",7,"*b","o"]]',
+  "io.k8s.apimachinery.pkg.apis.meta.v1.Patch":
+    '[]',
   "io.k8s.apimachinery.pkg.apis.meta.v1.Preconditions":
     '[["uid",1,"*s","o"],["resourceVersion",2,"*s","o"]]',
   "io.k8s.apimachinery.pkg.apis.meta.v1.ServerAddressByClientCIDR":

@@ -11,7 +11,7 @@ export interface GoPackage {
 }
 
 /** Types that read and write JSON in a way of their own. */
-const special = new Set([
+export const specialTypes = new Set([
   'Time',
   'MicroTime',
   'Duration',
@@ -48,9 +48,10 @@ export function readGoPackage(folder: string, path: string): GoPackage {
     const qualify = (type: string): string => wireType(type, prefix, imports);
     for (const match of source.matchAll(/^type ([A-Z]\w*) struct \{\n(.*?)^\}/gmsu)) {
       const fields = fieldsOf(match[2]!, qualify);
-      if (special.has(match[1]!) || fields === undefined) types.set(match[1]!, '?');
+      if (specialTypes.has(match[1]!) || fields === undefined) types.set(match[1]!, '?');
       else types.set(match[1]!, fields);
     }
+    for (const match of source.matchAll(/^type ([A-Z]\w*) struct ?\{\}$/gmu)) types.set(match[1]!, []);
     for (const match of source.matchAll(/^type ([A-Z]\w*) ((?:\[\]|map\[\w+\])?[\w.]+)$/gmu)) {
       if (match[2] === 'struct' || match[2] === 'interface') continue;
       // A name for a list is a message of its own, with the one field `items`.

@@ -7,10 +7,13 @@ import {join} from 'node:path';
 import process from 'node:process';
 import type {WireField} from '../builtin/wire-type.ts';
 import {readDefinitions, referencesOf} from './definitions.ts';
-import {readGoPackage} from './go-types.ts';
+import {readGoPackage, specialTypes} from './go-types.ts';
 import {readKinds} from './kinds.ts';
 import {findModules} from './module-cache.ts';
 import {groupVersions, packages, roots, servedResources} from './selection.ts';
+
+/** Types of apiextensions that read and write JSON themselves. */
+const ownForm = /\.JSONSchemaPropsOr\w+$/u;
 
 const modules = findModules([
   'k8s.io/kubernetes',
@@ -55,11 +58,16 @@ for (const path of packages) {
   const read = readGoPackage(join(modules[module]!, path.slice(module.length + 1)), path);
   for (const [name, type] of read.types) types.set(`${read.prefix}.${name}`, type);
 }
-const wire = reachable([...definitions], (name) => {
-  const type = types.get(name);
-  if (Array.isArray(type)) return type.flatMap(([, , each]) => namesIn(each));
-  return type === undefined ? [] : namesIn(type);
-}).filter((name) => types.has(name) && types.get(name) !== '?');
+const wire = reachable(
+  definitions.filter((name) => types.has(name)),
+  (name) => {
+    const type = types.get(name);
+    if (type === undefined && !specialTypes.has(name.slice(name.lastIndexOf('.') + 1)) && !ownForm.test(name))
+      throw new Error(`no Go type ${name}`);
+    if (Array.isArray(type)) return type.flatMap(([, , each]) => namesIn(each));
+    return type === undefined ? [] : namesIn(type);
+  },
+).filter((name) => types.has(name) && types.get(name) !== '?');
 
 const target = join(import.meta.dirname, '../gen');
 mkdirSync(target, {recursive: true});

@@ -42,7 +42,7 @@ export interface ResourceVersion {
    *
    * @param unknown takes the path of a field that the type does not have
    * @returns a new object
-   * @throws DecodeError with Go's message
+   * @throws ShapeError with Go's message
    */
   normalize?(object: JsonObject, unknown: (path: string) => void): KubeObject;
   /** Undefined: NAME and AGE. */

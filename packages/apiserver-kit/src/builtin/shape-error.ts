@@ -1,7 +1,7 @@
 /** A value does not fit the Go type that Kubernetes has for it; the message is Go's. */
-export class DecodeError extends Error {
+export class ShapeError extends Error {
   constructor(message: string) {
     super(message);
-    this.name = 'DecodeError';
+    this.name = 'ShapeError';
   }
 }
