@@ -1,4 +1,5 @@
 import {encodeJson} from '../json/encode-json.ts';
+import {jsonEqual} from '../json/json-equal.ts';
 import {type JsonObject, setMember} from '../json/json-value.ts';
 import type {KubeObject} from '../kube-object.ts';
 import type {StoredObject} from '../storage/storage.ts';
@@ -85,10 +86,10 @@ export class TextObject implements CachedObject, Reparsable {
     this.#form.parsed.touch(this);
   }
 
-  /** Whether it would be stored as this text. */
-  isStoredAs(text: string): boolean {
-    this.#completeText();
-    return this.#text === text;
+  /** Whether an object says the same as this one. @param text what it would be stored as */
+  isStoredAs(text: string, object: KubeObject): boolean {
+    const own = this.#completeText();
+    return own === text || (own.length === text.length && jsonEqual(this.object, this.#withRevision(object)));
   }
 
   /** The same state at another revision. */

@@ -189,7 +189,13 @@ export class ResourceCache {
     this.#assertOpen();
     const json = object === undefined ? undefined : encodeStored(object);
     const present = this.#objects.get(key);
-    if (json !== undefined && present?.revision === expected && present.isStoredAs(json)) return present;
+    if (
+      json !== undefined &&
+      object !== undefined &&
+      present?.revision === expected &&
+      present.isStoredAs(json, object)
+    )
+      return present;
     const revision = await this.#store(key, expected, json, object);
     const change = this.#history.get(revision);
     return change?.current ?? change?.previous?.at(revision);

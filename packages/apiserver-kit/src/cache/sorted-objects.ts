@@ -94,7 +94,7 @@ export class SortedObjects<T extends {readonly key: string}> {
 }
 
 /** Index of the first object whose key is not less. */
-function lowerBound<T extends {readonly key: string}>(chunk: readonly T[], key: string): number {
+function lowerBound(chunk: readonly {readonly key: string}[], key: string): number {
   let low = 0;
   let high = chunk.length;
   while (low < high) {

@@ -1,4 +1,5 @@
 import {ChangeFeed, type ChangeSource} from './change-feed.ts';
+import {conflict} from './conflict.ts';
 import {RevisionLog, type RevisionLogOptions} from './revision-log.ts';
 import {
   type ResourceStorage,
@@ -114,11 +115,4 @@ class MemoryResource implements ResourceStorage, ChangeSource {
   #assertOpen(): void {
     if (this.#closed !== undefined) throw this.#closed;
   }
-}
-
-/** The error of a compare-and-swap that failed. */
-export function conflict(key: string, expected: number, current: StoredObject | undefined): StorageError {
-  const present = current === undefined ? 'there is none' : `it is at revision ${current.revision}`;
-  const wanted = expected === 0 ? 'no object' : `revision ${expected}`;
-  return new StorageError('CONFLICT', `write to ${key} expects ${wanted}: ${present}`, {current});
 }
