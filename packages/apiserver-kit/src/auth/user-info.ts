@@ -9,9 +9,14 @@ export interface UserInfo {
 
 /** Everything is allowed to this group. */
 export const MASTERS = 'system:masters';
+export const AUTHENTICATED = 'system:authenticated';
+export const UNAUTHENTICATED = 'system:unauthenticated';
 
 /** What the server itself does. */
 export const systemUser: UserInfo = {
   username: 'system:apiserver',
-  groups: [MASTERS, 'system:authenticated'],
+  groups: [MASTERS, AUTHENTICATED],
 };
+
+/** Who sends a request without credentials. */
+export const anonymousUser: UserInfo = {username: 'system:anonymous', groups: [UNAUTHENTICATED]};

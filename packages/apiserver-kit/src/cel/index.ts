@@ -17,7 +17,7 @@ export {CelEnvironment, type EnvironmentOptions, type Program} from './environme
 export type {EvaluationResult} from './evaluator.ts';
 export {type FunctionTable, functionTable, type Implementation} from './function-table.ts';
 export {kubernetesLibraries} from './kubernetes/index.ts';
-export {type CelType, listType, mapType, objectType, optionalType, types} from './types.ts';
+export {type CelType, listType, mapType, objectType, optionalType, types, typeText} from './types.ts';
 export {
   type CelMap,
   type CelValue,

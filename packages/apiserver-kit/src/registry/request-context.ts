@@ -28,4 +28,6 @@ export interface RequestContext {
   userAgent: string;
   /** Of the audit log. */
   auditId: string;
+  /** Adds to the annotations of the audit log. */
+  annotate?(key: string, value: string): void;
 }
