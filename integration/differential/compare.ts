@@ -25,9 +25,7 @@ export function compare(
     const found: Difference[] = [];
     const {request: _, ...left} = expected;
     const {request: __, ...right} = actual ?? {request: '', status: 0, headers: {}, body: null};
-    walk(left, right, '', (path, one, other) =>
-      found.push({...at, path, kube: one, embedded: other}),
-    );
+    walk(left, right, '', (path, one, other) => found.push({...at, path, kube: one, embedded: other}));
     return found;
   });
 }

@@ -17,10 +17,10 @@ import {
 import {DevCluster, type DevClusterOptions, kubeModule} from '@kruntimes/krt-cli/dev';
 import {Cache, Client, type DeepReadonly, isAlreadyExists, kinds, Transport} from '@kruntimes/reconciler-kit';
 import {
-  type ControlPlane,
   FaultProxy,
+  type KubeControlPlane,
   SocketProxy,
-  startControlPlane,
+  startKubeControlPlane,
   waitFor,
   waitForObject,
 } from '@kruntimes/reconciler-kit/testing';
@@ -47,7 +47,7 @@ const quickRestarts = {initialMs: 100, maxMs: 500, resetAfterMs: 5_000};
 
 /** A whole kruntimes whose every part can be killed, with a client, a ledger and a witness of everything that is stored. */
 export class FaultSystem {
-  readonly controlPlane: ControlPlane;
+  readonly controlPlane: KubeControlPlane;
   readonly cluster: DevCluster;
   readonly namespace: string;
   readonly ledger: Ledger;
@@ -64,7 +64,7 @@ export class FaultSystem {
   readonly #socketProxies: SocketProxy[] = [];
 
   private constructor(parts: {
-    controlPlane: ControlPlane;
+    controlPlane: KubeControlPlane;
     cluster: DevCluster;
     namespace: string;
     ledger: Ledger;
@@ -78,7 +78,7 @@ export class FaultSystem {
     this.ledger = parts.ledger;
     this.apiProxy = apiProxy;
     this.etcdProxy = parts.etcdProxy;
-    this.history = RunHistory.start(controlPlane.state.etcdServer, namespace);
+    this.history = RunHistory.start(controlPlane.etcdServer, namespace);
     this.#client = new Client(new Transport((apiProxy ?? controlPlane).config, {userAgent: 'client'}));
     this.#runs = new Cache(this.#client.kind(runKind), {namespace});
     const notify = (): void => {
@@ -91,7 +91,7 @@ export class FaultSystem {
   /** Resolves when all Pods take Runs. */
   static async start(options: FaultSystemOptions): Promise<FaultSystem> {
     let etcdProxy: SocketProxy | undefined;
-    const controlPlane = await startControlPlane({
+    const controlPlane = await startKubeControlPlane({
       resolve: {goModule: kubeModule, log: (line) => console.error(line)},
       durable: true,
       // The witness must be able to ask for every state that ever was.

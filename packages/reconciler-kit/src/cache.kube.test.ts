@@ -3,10 +3,11 @@ import type {ConfigMap} from 'kubernetes-types/core/v1.d.ts';
 import {Cache, type CacheOptions, type DeepReadonly, objectKey} from './cache.ts';
 import {Client, type KindClient} from './client.ts';
 import {kinds} from './kind.ts';
-import {type ControlPlane, startControlPlane} from './testing/control-plane.ts';
+import type {ControlPlane} from './testing/control-plane.ts';
 import type {ControlPlaneAccess} from './testing/control-plane-access.ts';
 import {FaultProxy} from './testing/fault-proxy.ts';
 import {sharedControlPlane} from './testing/shared-control-plane.ts';
+import {startControlPlane} from './testing/start-control-plane.ts';
 import {waitFor} from './testing/wait-for.ts';
 import {Transport} from './transport.ts';
 

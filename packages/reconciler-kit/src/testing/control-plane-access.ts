@@ -10,7 +10,6 @@ import {writeKubeconfig} from './kubeconfig-file.ts';
 export interface ControlPlaneState {
   /** `https://127.0.0.1:port` */
   server: string;
-  etcdServer: string;
   adminToken: string;
   authority: {commonName: string; cert: string; key: string};
   directory: string;
@@ -124,14 +123,6 @@ export class ControlPlaneAccess {
   async isReady(): Promise<boolean> {
     return await this.#send('GET', '/readyz', undefined).then(
       ({status}) => status === 200,
-      () => false,
-    );
-  }
-
-  /** Whether etcd says that it has a leader and serves. */
-  async isEtcdReady(): Promise<boolean> {
-    return await fetch(`${this.state.etcdServer}/readyz`, {signal: AbortSignal.timeout(2_000)}).then(
-      (response) => response.ok,
       () => false,
     );
   }

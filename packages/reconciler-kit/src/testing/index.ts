@@ -1,5 +1,6 @@
 /**
- * A real Kubernetes API server for tests, without anything else of a cluster, and the means to break the way to it.
+ * A Kubernetes API server for tests, without anything else of a cluster, and the means to break the way to it. It is the one
+ * of `@kruntimes/apiserver-kit`, or kube-apiserver where `KRUNTIMES_CONTROL_PLANE` says `kube`.
  *
  * ```ts
  * import {Client, kinds, Transport} from '@kruntimes/reconciler-kit';
@@ -24,7 +25,12 @@
  */
 export type {AuditEvent, AuditMark} from './audit-log.ts';
 export {CertificateAuthority, type CertificateRequest, type KeyPair} from './certificates.ts';
-export {ControlPlane, type ControlPlaneOptions, startControlPlane} from './control-plane.ts';
+export {
+  ControlPlane,
+  type ControlPlaneFlavour,
+  type ControlPlaneOptions,
+  defaultFlavour,
+} from './control-plane.ts';
 export {ControlPlaneAccess, type ControlPlaneState, type UserIdentity} from './control-plane-access.ts';
 export {
   type ActiveFault,
@@ -44,6 +50,7 @@ export {
   type ResolveKubeBinariesOptions,
   resolveKubeBinaries,
 } from './kube-binaries.ts';
+export {KubeControlPlane, type KubeControlPlaneOptions, startKubeControlPlane} from './kube-control-plane.ts';
 export {writeKubeconfig} from './kubeconfig-file.ts';
 export {ManualClock, type ManualClockOptions} from './manual-clock.ts';
 export {createNamespace} from './namespace.ts';
@@ -51,4 +58,5 @@ export {ProcessGuard} from './process-guard.ts';
 export {ServerProcess, type ServerProcessOptions} from './server-process.ts';
 export {sharedControlPlane, startSharedControlPlane} from './shared-control-plane.ts';
 export {type SocketAddress, SocketProxy, type SocketProxyOptions} from './socket-proxy.ts';
+export {startControlPlane} from './start-control-plane.ts';
 export {type WaitForObjectsOptions, type WaitOptions, waitFor, waitForDeletion, waitForObject} from './wait-for.ts';

@@ -1,9 +1,10 @@
 import {readFile, writeFile} from 'node:fs/promises';
 import {dirname, join} from 'node:path';
 import {ReconcilerKitError} from '../errors.ts';
-import {type ControlPlane, type ControlPlaneOptions, startControlPlane} from './control-plane.ts';
+import {type ControlPlane, type ControlPlaneOptions, defaultFlavour} from './control-plane.ts';
 import {ControlPlaneAccess, type ControlPlaneState} from './control-plane-access.ts';
 import {FAILURE_VARIABLE, resolveKubeBinaries} from './kube-binaries.ts';
+import {startControlPlane} from './start-control-plane.ts';
 
 /** Path of the description of the control plane that all test files of one run share. */
 const STATE_VARIABLE = 'RECONCILER_KIT_CONTROL_PLANE';
@@ -19,9 +20,11 @@ export async function startSharedControlPlane(options: ControlPlaneOptions = {})
   delete process.env[STATE_VARIABLE];
   delete process.env[FAILURE_VARIABLE];
   try {
-    const binaries = options.binaries ?? (await resolveKubeBinaries(options.resolve));
-    process.env['KUBEBUILDER_ASSETS'] = dirname(binaries.etcd);
-    const controlPlane = await startControlPlane({...options, binaries});
+    if ((options.flavour ?? defaultFlavour()) === 'kube') {
+      const binaries = options.binaries ?? (await resolveKubeBinaries(options.resolve));
+      process.env['KUBEBUILDER_ASSETS'] = dirname(binaries.etcd);
+    }
+    const controlPlane = await startControlPlane(options);
     const path = join(controlPlane.directory, 'control-plane.json');
     await writeFile(path, JSON.stringify(controlPlane.state), {mode: 0o600});
     process.env[STATE_VARIABLE] = path;

@@ -1,0 +1,132 @@
+import {mkdtemp, writeFile} from 'node:fs/promises';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
+import {auditPolicy} from './audit-log.ts';
+import {ControlPlane, type ControlPlaneOptions, type ControlPlaneServer, startPrepared} from './control-plane.ts';
+import type {ControlPlaneState} from './control-plane-access.ts';
+import {writeControlPlaneFiles} from './control-plane-files.ts';
+import {freePorts} from './free-ports.ts';
+import {type KubeBinaries, resolveKubeBinaries} from './kube-binaries.ts';
+import {ProcessGuard} from './process-guard.ts';
+import {ServerProcess} from './server-process.ts';
+
+export interface KubeControlPlaneOptions extends Omit<ControlPlaneOptions, 'flavour'> {
+  etcdFlags?: readonly string[];
+  /**
+   * Given the URL of etcd, the one by which kube-apiserver reaches it: for those who want to put something in between, for
+   * example a {@link SocketProxy}. Default: etcd's own.
+   */
+  etcdServerFor?: (etcdServer: string) => Promise<string>;
+}
+
+/** kube-apiserver with an etcd of its own, which can be killed, too. */
+export class KubeControlPlane extends ControlPlane {
+  /** URL of etcd. */
+  readonly etcdServer: string;
+  readonly #etcd: ServerProcess;
+
+  constructor(
+    state: ControlPlaneState,
+    parts: {
+      etcd: ServerProcess;
+      etcdServer: string;
+      apiServer: ServerProcess;
+      guard: ProcessGuard;
+      startTimeoutMs: number | undefined;
+    },
+  ) {
+    const storage: ControlPlaneServer = {process: parts.etcd, isReady: () => isEtcdReady(parts.etcdServer)};
+    super(state, {...parts, storage});
+    this.#etcd = parts.etcd;
+    this.etcdServer = parts.etcdServer;
+  }
+
+  get etcdPid(): number | undefined {
+    return this.#etcd.pid;
+  }
+
+  async killEtcd(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+    await this.#etcd.kill(signal);
+  }
+
+  /** Kills it if it runs, starts it on the same port and data. */
+  async restartEtcd(): Promise<void> {
+    await this.#etcd.kill();
+    this.#etcd.start();
+    if (this.apiServerPid !== undefined) await this.waitUntilReady();
+  }
+}
+
+/** Whether etcd says that it has a leader and serves. */
+async function isEtcdReady(etcdServer: string): Promise<boolean> {
+  return await fetch(`${etcdServer}/readyz`, {signal: AbortSignal.timeout(2_000)}).then(
+    (response) => response.ok,
+    () => false,
+  );
+}
+
+/**
+ * Starts kube-apiserver and etcd.
+ *
+ * @throws ReconcilerKitError `KUBE_BINARIES_MISSING`, `CONTROL_PLANE_FAILED`
+ */
+export async function startKubeControlPlane(options: KubeControlPlaneOptions = {}): Promise<KubeControlPlane> {
+  const binaries = options.binaries ?? (await resolveKubeBinaries(options.resolve));
+  return await startPrepared(() => prepare(binaries, options));
+}
+
+async function prepare(binaries: KubeBinaries, options: KubeControlPlaneOptions): Promise<KubeControlPlane> {
+  const directory = await mkdtemp(join(tmpdir(), 'control-plane-'));
+  const guard = new ProcessGuard();
+  guard.addDirectory(directory);
+  const [etcdPort = 0, apiServerPort = 0] = await freePorts(2);
+  const etcdServer = `http://127.0.0.1:${etcdPort}`;
+  const files = await writeControlPlaneFiles(directory, {port: apiServerPort, users: options.users});
+  const auditPolicyPath = join(directory, 'audit-policy.yaml');
+  await writeFile(auditPolicyPath, JSON.stringify(auditPolicy), {mode: 0o600});
+
+  const apiServerFlags = [
+    `--etcd-servers=${(await options.etcdServerFor?.(etcdServer)) ?? etcdServer}`,
+    '--advertise-address=127.0.0.1',
+    // The Service `kubernetes` would have to lead to a loopback address, which Endpoints may not hold.
+    '--endpoint-reconciler-type=none',
+    `--cert-dir=${directory}`,
+    '--service-cluster-ip-range=10.0.0.0/24',
+    `--audit-policy-file=${auditPolicyPath}`,
+    '--audit-log-mode=blocking',
+    '--audit-log-maxsize=4096',
+    '--profiling=false',
+    ...files.flags,
+    ...(options.apiServerFlags ?? []),
+  ];
+  const etcdFlags = [
+    `--data-dir=${join(directory, 'etcd')}`,
+    `--listen-client-urls=${etcdServer}`,
+    `--advertise-client-urls=${etcdServer}`,
+    '--listen-peer-urls=http://127.0.0.1:0',
+    ...(options.durable ? [] : ['--unsafe-no-fsync']),
+    '--quota-backend-bytes=8589934592',
+    '--log-level=warn',
+    ...(options.etcdFlags ?? []),
+  ];
+
+  const state: ControlPlaneState = {
+    server: `https://127.0.0.1:${apiServerPort}`,
+    adminToken: files.adminToken,
+    authority: files.authority.export(),
+    directory,
+    kubeconfigPath: join(directory, 'kubeconfig'),
+    auditLogPath: files.auditLogPath,
+  };
+  const server = (name: string, program: string, args: string[]): ServerProcess =>
+    new ServerProcess({name, program, args, guard, logPath: join(directory, `${name}.log`)});
+  const controlPlane = new KubeControlPlane(state, {
+    etcd: server('etcd', binaries.etcd, etcdFlags),
+    etcdServer,
+    apiServer: server('kube-apiserver', binaries.kubeApiserver, apiServerFlags),
+    guard,
+    startTimeoutMs: options.startTimeoutMs,
+  });
+  await controlPlane.writeKubeconfig(state.kubeconfigPath, controlPlane.config);
+  return controlPlane;
+}

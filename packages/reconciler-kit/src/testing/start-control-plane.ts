@@ -1,0 +1,13 @@
+import {type ControlPlane, type ControlPlaneOptions, defaultFlavour} from './control-plane.ts';
+import {startEmbeddedControlPlane} from './embedded-control-plane.ts';
+import {startKubeControlPlane} from './kube-control-plane.ts';
+
+/**
+ * Starts an API server with nothing on it.
+ *
+ * @throws ReconcilerKitError `KUBE_BINARIES_MISSING`, `CONTROL_PLANE_FAILED`
+ */
+export async function startControlPlane(options: ControlPlaneOptions = {}): Promise<ControlPlane> {
+  const {flavour = defaultFlavour(), ...rest} = options;
+  return flavour === 'kube' ? await startKubeControlPlane(rest) : await startEmbeddedControlPlane(rest);
+}
