@@ -76,7 +76,7 @@ describe('duplicates', () => {
   test('are told by their path, the last value counts', () => {
     const text =
       '{"metadata":{"name":"a","name":"b","labels":{"x.y/z":"1","x.y/z":"2"}},"spec":{"items":[{},{"n":1,"n":2}],"any":{"a":{"b":1,"b":2},"a":1}},"spec":{"c":3}}';
-    expect(decodeJson(text)).toEqual({
+    expect(decodeJson(text)).toMatchObject({
       value: {metadata: {name: 'b', labels: {'x.y/z': '2'}}, spec: {c: 3}},
       duplicates: [
         'duplicate field "metadata.name"',

@@ -6,10 +6,12 @@ import {decodeUtf8} from './utf8.ts';
 export interface Decoded {
   value: JsonValue;
   /**
-   * Sentences on members that stand there more than once, as strict field validation says them: `duplicate field "spec.x"` for each of
-   * a JSON document; one for all of a YAML document. The last of the members counts.
+   * On members that stand there more than once, of which the last counts: one text each, as a warning has it. `duplicate field "spec.x"`
+   * of JSON, `line 7: key "x" already set in map` of YAML.
    */
   duplicates: string[];
+  /** All of {@link duplicates} in the form in which strict field validation refuses them; empty: there are none. */
+  duplicatesText: string;
 }
 
 /**

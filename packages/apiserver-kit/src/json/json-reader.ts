@@ -36,7 +36,7 @@ export class JsonReader {
     const value = this.#value();
     this.#space();
     if (this.#at < this.#text.length) this.#fail('after top-level value');
-    return {value, duplicates: this.#duplicates};
+    return {value, duplicates: this.#duplicates, duplicatesText: this.#duplicates.join(', ')};
   }
 
   #value(): JsonValue {
