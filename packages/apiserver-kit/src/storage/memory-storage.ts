@@ -93,6 +93,7 @@ class MemoryResource implements ResourceStorage, ChangeSource {
   }
 
   oldest(): number {
+    this.#log.trim();
     return this.#log.oldest;
   }
 

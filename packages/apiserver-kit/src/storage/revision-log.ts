@@ -64,6 +64,12 @@ export class RevisionLog<T extends {readonly revision: number}> {
     while (this.#isTooMuch(now)) this.#dropFirst();
   }
 
+  /** Lets go what has become too old since the last entry came. */
+  trim(): void {
+    const now = this.#clock.monotonic();
+    while (this.#isTooMuch(now)) this.#dropFirst();
+  }
+
   /** The entry of a revision; undefined where it is gone or not there yet. */
   get(revision: number): T | undefined {
     const index = this.#start + revision - this.oldest - 1;
