@@ -13,7 +13,7 @@ export interface RunningServer extends AsyncDisposable {
 
 /** A server without anything on it, for one run of scenarios. */
 export async function startServer(flavour: 'kube' | 'embedded', resolve: {goModule: string}): Promise<RunningServer> {
-  const controlPlane = await startControlPlane({flavour, users, resolve});
+  const controlPlane = await startControlPlane({server: flavour, users, resolve});
   return {
     access: {server: controlPlane.server, ca: controlPlane.ca, token: controlPlane.state.adminToken},
     [Symbol.asyncDispose]: () => controlPlane.stop(),

@@ -14,7 +14,7 @@ const FLAVOUR_VARIABLE = 'KRUNTIMES_CONTROL_PLANE';
 
 export interface ControlPlaneOptions {
   /** Default: {@link defaultFlavour}. */
-  flavour?: ControlPlaneFlavour;
+  server?: ControlPlaneFlavour;
   /** Of kube: default: {@link resolveKubeBinaries} finds them. */
   binaries?: KubeBinaries;
   /** Of kube: how to find the binaries. */

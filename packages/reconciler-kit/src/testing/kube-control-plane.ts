@@ -10,7 +10,7 @@ import {type KubeBinaries, resolveKubeBinaries} from './kube-binaries.ts';
 import {ProcessGuard} from './process-guard.ts';
 import {ServerProcess} from './server-process.ts';
 
-export interface KubeControlPlaneOptions extends Omit<ControlPlaneOptions, 'flavour'> {
+export interface KubeControlPlaneOptions extends Omit<ControlPlaneOptions, 'server'> {
   etcdFlags?: readonly string[];
   /**
    * Given the URL of etcd, the one by which kube-apiserver reaches it: for those who want to put something in between, for

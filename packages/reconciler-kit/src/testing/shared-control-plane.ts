@@ -20,7 +20,7 @@ export async function startSharedControlPlane(options: ControlPlaneOptions = {})
   delete process.env[STATE_VARIABLE];
   delete process.env[FAILURE_VARIABLE];
   try {
-    if ((options.flavour ?? defaultFlavour()) === 'kube') {
+    if ((options.server ?? defaultFlavour()) === 'kube') {
       const binaries = options.binaries ?? (await resolveKubeBinaries(options.resolve));
       process.env['KUBEBUILDER_ASSETS'] = dirname(binaries.etcd);
     }

@@ -8,6 +8,6 @@ import {startKubeControlPlane} from './kube-control-plane.ts';
  * @throws ReconcilerKitError `KUBE_BINARIES_MISSING`, `CONTROL_PLANE_FAILED`
  */
 export async function startControlPlane(options: ControlPlaneOptions = {}): Promise<ControlPlane> {
-  const {flavour = defaultFlavour(), ...rest} = options;
-  return flavour === 'kube' ? await startKubeControlPlane(rest) : await startEmbeddedControlPlane(rest);
+  const {server = defaultFlavour(), ...rest} = options;
+  return server === 'kube' ? await startKubeControlPlane(rest) : await startEmbeddedControlPlane(rest);
 }
