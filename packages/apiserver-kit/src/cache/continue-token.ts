@@ -1,4 +1,5 @@
 import {posix} from 'node:path';
+import {goQuote} from '../errors/go-text.ts';
 import {type StatusError, statusErrors} from '../errors/status-error.ts';
 import {DecodeError} from '../json/decode-error.ts';
 import {decodeJson} from '../json/decode-json.ts';
@@ -73,6 +74,11 @@ function readDocument(bytes: Uint8Array): JsonValue {
   try {
     return decodeJson(bytes).value;
   } catch (error) {
+    // Garbage mostly begins with something that is no text: Go names the byte.
+    if (error instanceof DecodeError && bytes[0]! >= 0x80)
+      throw invalid(
+        `invalid character '${goQuote(String.fromCharCode(bytes[0]!)).slice(1, -1)}' looking for beginning of value`,
+      );
     if (error instanceof DecodeError) throw invalid(error.message);
     throw error;
   }

@@ -324,7 +324,7 @@ async function checkAgainstMap(storage: ResourceStorage, writes: readonly Random
       expectedChanges.push({revision, key: random.key, json, previous});
       if (json === undefined) model.delete(random.key);
       else model.set(random.key, {key: random.key, revision, json});
-      running.push(expect(result).resolves.toBe(revision));
+      running.push(expectRevision(result, revision));
     }
     if (random.together) continue;
     await Promise.all(running);
@@ -345,6 +345,10 @@ export async function collect(storage: ResourceStorage, after: number, count: nu
     if (found.length >= count) break;
   }
   return found;
+}
+
+async function expectRevision(write: Promise<number>, revision: number): Promise<void> {
+  expect(await write).toBe(revision);
 }
 
 async function expectConflict(write: Promise<number>, current: StoredObject | undefined): Promise<void> {
