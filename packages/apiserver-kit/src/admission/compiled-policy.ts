@@ -1,7 +1,7 @@
 import {CelError, type CelMap, type CelValue} from '../cel/index.ts';
 import {isJsonObject, type JsonObject, type JsonValue} from '../json/json-value.ts';
 import type {KubeObject} from '../kube-object.ts';
-import {CelAuthorizer, PendingCheck, type PolicyChecks, ResourceCheck} from './cel-authorizer.ts';
+import {type CelAuthorizer, PendingCheck, type PolicyChecks, type ResourceCheck} from './cel-authorizer.ts';
 import {MatchResources} from './match-resources.ts';
 import {type CompiledExpression, PolicyCompiler} from './policy-compiler.ts';
 

@@ -56,9 +56,9 @@ export function aggregateClusterRoles(
 export function aggregatedRules(role: KubeObject, all: Iterable<KubeObject>): readonly PolicyRule[] {
   const selectors = selectorsOf(role);
   if (selectors.length === 0) return rulesOf(role);
-  const byName = (a: KubeObject, b: KubeObject): number => (name(a) < name(b) ? -1 : 1);
+  const byName = (a: KubeObject, b: KubeObject): number => (nameOf(a) < nameOf(b) ? -1 : 1);
   const rules = new Map<string, PolicyRule>();
-  const others = [...all].filter((each) => name(each) !== name(role)).toSorted(byName);
+  const others = [...all].filter((each) => nameOf(each) !== nameOf(role)).toSorted(byName);
   for (const selector of selectors.map(toLabelSelector)) {
     for (const other of others) {
       if (!selector.matches(other.metadata.labels)) continue;
@@ -68,7 +68,7 @@ export function aggregatedRules(role: KubeObject, all: Iterable<KubeObject>): re
   return [...rules.values()];
 }
 
-function name(role: KubeObject): string {
+function nameOf(role: KubeObject): string {
   return role.metadata.name ?? '';
 }
 
