@@ -8,8 +8,8 @@ test('it is what a sorted array would be', () => {
   const command = fc.record({do: fc.constantFrom('set', 'set', 'delete'), n: fc.nat(3_000)});
   fc.assert(
     fc.property(
-      fc.array(fc.nat(3_000), {maxLength: 1_500}),
-      fc.array(command, {maxLength: 600}),
+      fc.array(fc.nat(3_000), {maxLength: 1_500, size: 'max'}),
+      fc.array(command, {maxLength: 600, size: 'max'}),
       (initial, commands) => {
         const model = new Map(initial.map((n) => [keyOf(n), {key: keyOf(n), value: -1}]));
         const objects = SortedObjects.of(sorted(model));

@@ -283,7 +283,7 @@ export function describeStorage(name: string, open: () => Promise<StorageUnderTe
     test('random writes leave what a plain map would', async () => {
       let resources = 0;
       await fc.assert(
-        fc.asyncProperty(fc.array(arbitraryWrite, {maxLength: 40}), async (writes) => {
+        fc.asyncProperty(fc.array(arbitraryWrite, {maxLength: 40, size: 'max'}), async (writes) => {
           resources += 1;
           await checkAgainstMap(storage.resource(`random-${resources}`), writes);
         }),
