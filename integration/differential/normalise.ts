@@ -1,4 +1,4 @@
-import type {Json} from './scenario.ts';
+import {type Json, valueAt} from './scenario.ts';
 import type {Answer, Exchange} from './session.ts';
 
 /** An answer as it is compared. */
@@ -32,6 +32,13 @@ const time = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g;
 const age = /^(\d+[smh]){1,2}$|^<invalid>$/;
 const clusterAddress = /\b10\.0\.0\.\d+\b/g;
 
+/** Where a version stands in a text. */
+const versionText = /(resource version: |[Cc]urrent: |in record \(|resourceVersion\W{1,8})\d+( \(\d+\))?/g;
+/** Of a generated name. */
+const suffix = '[bcdfghjklmnpqrstvwxz2456789]{5}';
+/** Lists without an order that means something: entries of managedFields are ordered by seconds. */
+const unordered = new Set(['managedFields', 'causes']);
+
 /**
  * Evens out what differs between two runs: times, UIDs, versions, generated names, continue tokens. What is equal in one run
  * stays equal: each UID and each version of an object has a name of its own in a scenario, so that a version that should
@@ -44,6 +51,7 @@ export function normalise(exchanges: readonly Exchange[]): NormalAnswer[] {
     const request = 'watch' in step ? step.watch : step.request;
     const quiet = 'quiet' in step && step.quiet;
     // Seen all the same: later answers name what was made here.
+    names.generateName = 'body' in step ? (valueAt(step.body as Json, 'metadata.generateName') ?? null) : null;
     const whole = new Walk(names).value(answer.body, '');
     const body = view === undefined || answer.status >= 300 ? whole : view(whole);
     return {
@@ -77,6 +85,8 @@ class Names {
   readonly #uids = new Map<string, string>();
   readonly #versions = new Map<string, Map<string, string>>();
   readonly generated = new Map<string, string>();
+  /** What the request wants a name to be generated from. */
+  generateName: Json = null;
 
   uid(uid: string): string {
     return nameOf(this.#uids, uid, 'uid');
@@ -108,7 +118,8 @@ class Walk {
   value(value: Json, key: string): Json {
     if (typeof value === 'string') return this.#text(value, key);
     if (Array.isArray(value)) {
-      return value.map((item) => this.value(item, key));
+      const items = value.map((item) => this.value(item, key));
+      return unordered.has(key) ? items.toSorted((one, other) => order(one).localeCompare(order(other))) : items;
     }
     if (typeof value !== 'object' || value === null) return value;
     return this.#object(value);
@@ -146,15 +157,23 @@ class Walk {
 
   #text(text: string, key: string): Json {
     if (key === 'cells' && age.test(text)) return '<age>';
-    // The time of an entry says when; the order of entries must not depend on it.
     let normal = text.replace(uuid, (uid) => this.#names.uid(uid)).replace(time, '<time>');
-    normal = normal.replace(clusterAddress, '<cluster IP>');
-    normal = normal.replace(/(resource version: |Current: |current: )\d+( \(\d+\))?/g, '$1<n>');
-    for (const [name, replacement] of this.#names.generated) normal = normal.replaceAll(name, replacement);
-    return normal;
+    normal = normal.replace(clusterAddress, '<cluster IP>').replace(versionText, '$1<n>');
+    const {generateName, generated} = this.#names;
+    if (typeof generateName === 'string')
+      normal = normal.replaceAll(new RegExp(`(${generateName})${suffix}`, 'g'), '$1<generated>');
+    for (const [name, replacement] of generated) normal = normal.replaceAll(name, replacement);
+    // Several errors of a value come in the order of Go's maps, which is none.
+    const [, front, errors] = /^(.* is invalid: )\[(.*)\]$/s.exec(normal) ?? [];
+    return errors === undefined ? normal : `${front}[${errors.split(', ').sort().join(', ')}]`;
   }
 }
 
 function isObject(value: Json | undefined): value is {[key: string]: Json | undefined} {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function order(item: Json): string {
+  const keys = ['manager', 'operation', 'subresource', 'apiVersion', 'field', 'message'];
+  return JSON.stringify(keys.map((key) => valueAt(item, key) ?? null));
 }

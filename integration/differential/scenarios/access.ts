@@ -151,7 +151,7 @@ export const accessScenarios: readonly Scenario[] = [
       ),
       post(
         `${reviews}/selfsubjectaccessreviews`,
-        review('SelfSubjectAccessReview', {nonResourceAttributes: {verb: 'get', path: '/version'}}),
+        review('SelfSubjectAccessReview', {nonResourceAttributes: {verb: 'get', path: '/apis'}}),
         {as: 'alice'},
       ),
       post(`${reviews}/selfsubjectaccessreviews`, review('SelfSubjectAccessReview', {}), {as: 'alice'}),
