@@ -30,8 +30,8 @@ export interface CheckResult {
   readonly issues: readonly CheckIssue[];
   /** Names of the variables that are read. */
   readonly variables: ReadonlySet<string>;
-  /** Type of a part of the expression. */
-  readonly typeOf: (part: Expr) => CelType;
+  /** Type of a part of the expression; undefined for what is none by itself: the namespace of a function. */
+  readonly typeOf: (part: Expr) => CelType | undefined;
 }
 
 /** Finds the type of an expression, and what is wrong with it. */
@@ -42,7 +42,10 @@ export function check(expression: Expr, scope: CheckScope): CheckResult {
     type: checker.resolve(type),
     issues: checker.issues.toSorted((a, b) => a.at - b.at),
     variables: checker.variables,
-    typeOf: (part) => checker.resolve(checker.found.get(part) ?? types.dyn),
+    typeOf: (part) => {
+      const found = checker.found.get(part);
+      return found && checker.resolve(found);
+    },
   };
 }
 

@@ -35,6 +35,15 @@ const titles: Readonly<Record<FieldErrorType, string>> = {
   FieldValueTypeInvalid: 'Invalid value',
 };
 
+/** In the place of a value: its text as it is shown. */
+export class ShownValue {
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
 /** In the place of a value that is not shown. */
 export const OMITTED = Symbol('omitted');
 
@@ -83,6 +92,7 @@ function make(type: FieldErrorType, field: string, detail: string, ...value: [] 
 
 function show(value: unknown): string {
   if (typeof value === 'string') return goQuote(value);
+  if (value instanceof ShownValue) return value.text;
   return typeof value === 'number' ? goNumber(value) : goJson(value ?? null);
 }
 

@@ -1,5 +1,6 @@
 import {type FieldError, fieldErrors} from '../errors/field-error.ts';
 import {isJsonObject, type JsonObject, type JsonValue} from '../json/json-value.ts';
+import {label1035Problems} from '../registry/name-rules.ts';
 import {fieldOf, type Schema} from './schema.ts';
 
 /**
@@ -46,10 +47,6 @@ function visit(value: JsonValue, schema: Schema, path: string, errors: FieldErro
   }
 }
 
-const label = /^[a-z]([-a-z0-9]*[a-z0-9])?$/;
-const labelRule =
-  "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')";
-
 function checkResource(resource: JsonObject, path: string, errors: FieldError[]): void {
   const at = (name: string): string => (path === '' ? name : `${path}.${name}`);
   for (const name of ['apiVersion', 'kind']) {
@@ -77,11 +74,7 @@ function versionProblem(apiVersion: string): string | undefined {
 
 function kindProblem(kind: string): string | undefined {
   if (kind === '') return 'must not be empty';
-  const lower = kind.toLowerCase();
-  const problems = [
-    ...(lower.length > 63 ? ['must be no more than 63 bytes'] : []),
-    ...(label.test(lower) ? [] : [labelRule]),
-  ];
+  const problems = label1035Problems(kind.toLowerCase());
   if (problems.length === 0) return undefined;
   return `may have mixed case, but should otherwise match: ${problems.join(',')}`;
 }

@@ -19,6 +19,8 @@ const MESSAGE_BYTES = 5 * 1024;
 export interface RuleOptions {
   /** Told of errors that are tolerated because nothing has changed there. */
   warn?: (text: string) => void;
+  /** Where the value stands. Default: it is the object. */
+  path?: string;
 }
 
 /** The rules (`x-kubernetes-validations`) of a schema, compiled. */
@@ -40,13 +42,17 @@ const compiledRules = new WeakMap<Schema, SchemaRules>();
 export function compileRules(schema: Schema): SchemaRules {
   let rules = compiledRules.get(schema);
   if (!rules) {
-    const node = hasRules(schema)
-      ? compileNode(schema, schema, declareType(schema, 'selfType', true), true)
-      : undefined;
-    rules = node ? {exist: true, validate: (value, old, options) => run(node, schema, value, old, options)} : none;
+    rules = rulesOfPart(schema, true);
     compiledRules.set(schema, rules);
   }
   return rules;
+}
+
+/** As {@link compileRules}, of a part of a schema. @param isResource whether its values have `metadata` */
+export function rulesOfPart(schema: Schema, isResource: boolean): SchemaRules {
+  if (!hasRules(schema)) return none;
+  const node = compileNode(schema, schema, declareType(schema, 'selfType', isResource), isResource);
+  return node ? {exist: true, validate: (value, old, options) => run(node, schema, value, old, options)} : none;
 }
 
 /** A place in a schema with rules, or with such places below. */
@@ -128,7 +134,7 @@ function run(
   const before = old ?? undefined;
   const ratchet = before === undefined ? Ratchet.none : new Ratchet(new Correlated(value, before, schema), undefined);
   const evaluation = new Evaluation(options.warn ?? (() => undefined));
-  evaluation.visit(node, {value, old: before, path: '', ratchet});
+  evaluation.visit(node, {value, old: before, path: options.path ?? '', ratchet});
   return evaluation.errors;
 }
 

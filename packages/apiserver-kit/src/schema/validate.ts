@@ -5,7 +5,8 @@ import {jsonEqual} from '../json/json-equal.ts';
 import {isJsonObject, type JsonObject, type JsonValue} from '../json/json-value.ts';
 import {isUnchanged, oldItemsOf, oldMember} from './correlation.ts';
 import {Findings} from './findings.ts';
-import {hasFormat, isStringFormat} from './formats.ts';
+import {formatOf} from './format-of.ts';
+import {hasFormat} from './formats.ts';
 import {checkNumber} from './number-rules.ts';
 import {compilePattern} from './patterns.ts';
 import type {Schema} from './schema.ts';
@@ -75,17 +76,6 @@ function validate(value: JsonValue, schema: Schema, path: string, findings: Find
 
 function hasTypeRule(schema: Schema): boolean {
   return schema.type !== undefined || schema['x-kubernetes-int-or-string'] === true || formatOf(schema) !== '';
-}
-
-/** The format, unless it means nothing for a value of this type. */
-export function formatOf({type, format, 'x-kubernetes-int-or-string': isIntOrString}: Schema): string {
-  if (format === undefined) return '';
-  if (isIntOrString !== true) {
-    if (type === 'integer') return format === 'int32' || format === 'int64' ? format : '';
-    if (type === 'number') return format === 'float' || format === 'double' ? format : '';
-    if (type !== undefined && type !== 'string') return '';
-  }
-  return isStringFormat(format) ? format : '';
 }
 
 function typesOf({type, 'x-kubernetes-int-or-string': isIntOrString}: Schema): string[] {

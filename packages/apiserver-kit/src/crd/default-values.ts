@@ -1,0 +1,42 @@
+import {type FieldError, fieldErrors} from '../errors/field-error.ts';
+import {jsonEqual} from '../json/json-equal.ts';
+import {cloneJson, type JsonValue} from '../json/json-value.ts';
+import {embeddedResourceErrors} from '../schema/embedded-resources.ts';
+import {pruneUnknown} from '../schema/prune.ts';
+import {rulesOfPart} from '../schema/rules.ts';
+import type {Schema} from '../schema/schema.ts';
+import {validateValue} from '../schema/validate.ts';
+
+/**
+ * What is wrong with defaults: they must be what the schema asks for, and nothing that it does not know.
+ *
+ * @see https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#defaulting
+ */
+export function defaultErrors(schema: Schema, path: string, isRoot = true): FieldError[] {
+  const errors: FieldError[] = [];
+  const isResource = isRoot || schema['x-kubernetes-embedded-resource'] === true;
+  if (schema.default !== undefined && schema.default !== null) {
+    errors.push(...checkDefault(schema.default, schema, `${path}.default`, isResource));
+  }
+  const {items, properties = {}} = schema;
+  if (items) errors.push(...defaultErrors(items, `${path}.items`, false));
+  for (const [name, inner] of Object.entries(properties)) {
+    errors.push(...defaultErrors(inner, `${path}.properties[${name}]`, false));
+  }
+  return errors;
+}
+
+function checkDefault(value: JsonValue, schema: Schema, path: string, isResource: boolean): FieldError[] {
+  const errors: FieldError[] = [];
+  const pruned = cloneJson(value);
+  pruneUnknown(pruned, schema, {isResourceRoot: schema['x-kubernetes-embedded-resource'] === true});
+  if (!jsonEqual(pruned, value)) errors.push(fieldErrors.invalid(path, value, 'must not have unknown fields'));
+  const embedded = embeddedResourceErrors(value, schema, path);
+  if (embedded.length > 0) return [...errors, ...embedded];
+  const values = validateValue(value, schema, {path});
+  if (values.length > 0) return [...errors, ...values];
+  const rules = rulesOfPart(schema, isResource);
+  const asUpdate = rules.validate(value, value, {path});
+  // A default comes where there was nothing, too.
+  return [...errors, ...(asUpdate.length > 0 ? asUpdate : rules.validate(value, undefined, {path}))];
+}
