@@ -86,12 +86,12 @@ export class ControlPlaneAccess {
     return namespace.metadata.name;
   }
 
+  /** Unless it is there. */
   async createDefaultServiceAccount(namespace: string): Promise<void> {
-    await this.adminRequest('POST', `/api/v1/namespaces/${namespace}/serviceaccounts`, {
-      apiVersion: 'v1',
-      kind: 'ServiceAccount',
-      metadata: {name: 'default'},
-    });
+    const body = {apiVersion: 'v1', kind: 'ServiceAccount', metadata: {name: 'default'}};
+    const path = `/api/v1/namespaces/${namespace}/serviceaccounts`;
+    const {status, text} = await this.#send('POST', path, body);
+    if (status >= 300 && status !== 409) throw unexpected('POST', path, status, text);
   }
 
   /** The present end of the audit log, for {@link auditEvents}. */
@@ -113,9 +113,7 @@ export class ControlPlaneAccess {
   /** One request with the administrator's rights, with nothing but Node: also good before any client exists. */
   async adminRequest<T = unknown>(method: string, path: string, body?: unknown): Promise<T> {
     const {status, text} = await this.#send(method, path, body);
-    if (status >= 300) {
-      throw new ReconcilerKitError('CONTROL_PLANE_FAILED', `${method} ${path}: HTTP ${status}: ${text.slice(0, 500)}`);
-    }
+    if (status >= 300) throw unexpected(method, path, status, text);
     return JSON.parse(text) as T;
   }
 
@@ -170,4 +168,8 @@ export class ControlPlaneAccess {
       sent.end(payload);
     });
   }
+}
+
+function unexpected(method: string, path: string, status: number, text: string): ReconcilerKitError {
+  return new ReconcilerKitError('CONTROL_PLANE_FAILED', `${method} ${path}: HTTP ${status}: ${text.slice(0, 500)}`);
 }

@@ -1,5 +1,5 @@
-import {generateKeyPairSync, randomBytes} from 'node:crypto';
-import {writeFile} from 'node:fs/promises';
+import {createPrivateKey, createPublicKey, generateKeyPairSync, randomBytes, X509Certificate} from 'node:crypto';
+import {readFile, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {CertificateAuthority} from './certificates.ts';
 
@@ -19,17 +19,58 @@ export interface ControlPlaneFiles {
   flags: string[];
 }
 
-/** Writes what an API server on a loopback port needs into its directory: new identities for everyone. */
+/** Who is trusted: what stays the same when a control plane is started again on its old data. */
+export interface ControlPlaneIdentities {
+  authority: {commonName: string; cert: string; key: string};
+  adminToken: string;
+  /** PEM of the key that signs ServiceAccount tokens. */
+  serviceAccountKey: string;
+}
+
+export function createIdentities(): ControlPlaneIdentities {
+  const {privateKey} = generateKeyPairSync('ec', {namedCurve: 'P-256'});
+  return {
+    authority: CertificateAuthority.create().export(),
+    adminToken: randomBytes(24).toString('hex'),
+    serviceAccountKey: privateKey.export({type: 'pkcs8', format: 'pem'}).toString(),
+  };
+}
+
+/** An authority that ends too soon is replaced. */
+const LEAST_VALIDITY_MS = 15 * 86_400_000;
+
+/** The identities that a directory had when it was last used, else new ones, which it then keeps. */
+export async function keptIdentities(directory: string): Promise<ControlPlaneIdentities> {
+  const path = join(directory, 'identities.json');
+  const text = await readFile(path, 'utf8').catch(() => undefined);
+  let identities = text === undefined ? createIdentities() : (JSON.parse(text) as ControlPlaneIdentities);
+  const {validToDate} = new X509Certificate(identities.authority.cert);
+  if (validToDate.getTime() - Date.now() < LEAST_VALIDITY_MS)
+    identities = {...identities, authority: CertificateAuthority.create().export()};
+  await writeFile(path, JSON.stringify(identities), {mode: 0o600});
+  return identities;
+}
+
+export interface ControlPlaneFilesOptions {
+  port: number;
+  identities: ControlPlaneIdentities;
+  users?: readonly TokenUser[] | undefined;
+  /** Every request is logged, for tests that look at them. */
+  audit: boolean;
+}
+
+/** Writes what an API server on a loopback port needs into its directory. */
 export async function writeControlPlaneFiles(
   directory: string,
-  {port, users = []}: {port: number; users?: readonly TokenUser[] | undefined},
+  {port, identities, users = [], audit}: ControlPlaneFilesOptions,
 ): Promise<ControlPlaneFiles> {
   const file = async (name: string, content: string): Promise<string> => {
     const path = join(directory, name);
     await writeFile(path, content, {mode: 0o600});
     return path;
   };
-  const authority = CertificateAuthority.create();
+  const {adminToken} = identities;
+  const authority = CertificateAuthority.import(identities.authority);
   const serving = authority.issue({
     commonName: 'kube-apiserver',
     hosts: ['127.0.0.1', 'localhost', 'kubernetes', 'kubernetes.default', 'kubernetes.default.svc', '10.0.0.1'],
@@ -38,14 +79,12 @@ export async function writeControlPlaneFiles(
     commonName: 'kube-apiserver-kubelet-client',
     organizations: ['system:masters'],
   });
-  const serviceAccounts = generateKeyPairSync('ec', {namedCurve: 'P-256'});
-  const adminToken = randomBytes(24).toString('hex');
+  const serviceAccountKey = createPrivateKey(identities.serviceAccountKey);
   const tokens = [{user: 'admin', token: adminToken, groups: ['system:masters']}, ...users].map(
     ({user, token, groups = []}) => `${token},"${user}","${user}","${groups.join(',')}"\n`,
   );
   const auditLogPath = join(directory, 'audit.log');
-  const publicKey = serviceAccounts.publicKey.export({type: 'spki', format: 'pem'}).toString();
-  const privateKey = serviceAccounts.privateKey.export({type: 'pkcs8', format: 'pem'}).toString();
+  const publicKey = createPublicKey(serviceAccountKey).export({type: 'spki', format: 'pem'}).toString();
   const flags = [
     '--bind-address=127.0.0.1',
     `--secure-port=${port}`,
@@ -60,8 +99,8 @@ export async function writeControlPlaneFiles(
     '--authorization-mode=RBAC',
     '--service-account-issuer=https://kubernetes.default.svc',
     `--service-account-key-file=${await file('sa.pub', publicKey)}`,
-    `--service-account-signing-key-file=${await file('sa.key', privateKey)}`,
-    `--audit-log-path=${auditLogPath}`,
+    `--service-account-signing-key-file=${await file('sa.key', identities.serviceAccountKey)}`,
+    ...(audit ? [`--audit-log-path=${auditLogPath}`] : []),
   ];
   return {authority, adminToken, auditLogPath, flags};
 }

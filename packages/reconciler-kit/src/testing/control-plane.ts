@@ -19,6 +19,13 @@ export interface ControlPlaneOptions {
   binaries?: KubeBinaries;
   /** Of kube: how to find the binaries. */
   resolve?: ResolveKubeBinariesOptions;
+  /** Of the embedded one: its command line. Default: that of the installed `@kruntimes/apiserver-kit`. */
+  program?: readonly string[];
+  /**
+   * Of the embedded one: where its data and the identities of its users are and stay, so that the next start goes on with
+   * them, on the same port if that is free. Default: a directory that goes away with it.
+   */
+  directory?: string;
   /** Added to the API server's flags, for example `--feature-gates=X=true`; the last of a name counts. */
   apiServerFlags?: readonly string[];
   /** Users of the token file, beside the administrator. */
@@ -55,6 +62,7 @@ export class ControlPlane extends ControlPlaneAccess implements AsyncDisposable 
   readonly #storage: ControlPlaneServer | undefined;
   readonly #guard: ProcessGuard;
   readonly #startTimeoutMs: number;
+  readonly #stopSignal: NodeJS.Signals;
 
   constructor(
     state: ControlPlaneState,
@@ -64,9 +72,12 @@ export class ControlPlane extends ControlPlaneAccess implements AsyncDisposable 
       storage?: ControlPlaneServer;
       guard: ProcessGuard;
       startTimeoutMs: number | undefined;
+      /** Default SIGKILL: where all data is thrown away, there is nothing to end gracefully. */
+      stopSignal?: NodeJS.Signals;
     },
   ) {
     super(state);
+    this.#stopSignal = parts.stopSignal ?? 'SIGKILL';
     this.#apiServer = parts.apiServer;
     this.#storage = parts.storage;
     this.#guard = parts.guard;
@@ -121,10 +132,9 @@ export class ControlPlane extends ControlPlaneAccess implements AsyncDisposable 
     }
   }
 
-  /** Ends everything and removes every file. */
+  /** Ends everything and removes every file that was not meant to stay. */
   async stop(): Promise<void> {
-    // All data is thrown away: there is nothing to end gracefully.
-    await Promise.all([this.#apiServer.kill(), this.#storage?.process.kill()]);
+    await Promise.all([this.#apiServer.kill(this.#stopSignal), this.#storage?.process.kill(this.#stopSignal)]);
     await this.#guard.close();
   }
 

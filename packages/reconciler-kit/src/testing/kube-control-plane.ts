@@ -4,13 +4,13 @@ import {join} from 'node:path';
 import {auditPolicy} from './audit-log.ts';
 import {ControlPlane, type ControlPlaneOptions, type ControlPlaneServer, startPrepared} from './control-plane.ts';
 import type {ControlPlaneState} from './control-plane-access.ts';
-import {writeControlPlaneFiles} from './control-plane-files.ts';
+import {createIdentities, writeControlPlaneFiles} from './control-plane-files.ts';
 import {freePorts} from './free-ports.ts';
 import {type KubeBinaries, resolveKubeBinaries} from './kube-binaries.ts';
 import {ProcessGuard} from './process-guard.ts';
 import {ServerProcess} from './server-process.ts';
 
-export interface KubeControlPlaneOptions extends Omit<ControlPlaneOptions, 'server'> {
+export interface KubeControlPlaneOptions extends Omit<ControlPlaneOptions, 'server' | 'program' | 'directory'> {
   etcdFlags?: readonly string[];
   /**
    * Given the URL of etcd, the one by which kube-apiserver reaches it: for those who want to put something in between, for
@@ -81,7 +81,12 @@ async function prepare(binaries: KubeBinaries, options: KubeControlPlaneOptions)
   guard.addDirectory(directory);
   const [etcdPort = 0, apiServerPort = 0] = await freePorts(2);
   const etcdServer = `http://127.0.0.1:${etcdPort}`;
-  const files = await writeControlPlaneFiles(directory, {port: apiServerPort, users: options.users});
+  const files = await writeControlPlaneFiles(directory, {
+    port: apiServerPort,
+    identities: createIdentities(),
+    users: options.users,
+    audit: true,
+  });
   const auditPolicyPath = join(directory, 'audit-policy.yaml');
   await writeFile(auditPolicyPath, JSON.stringify(auditPolicy), {mode: 0o600});
 

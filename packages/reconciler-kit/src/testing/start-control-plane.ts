@@ -9,5 +9,7 @@ import {startKubeControlPlane} from './kube-control-plane.ts';
  */
 export async function startControlPlane(options: ControlPlaneOptions = {}): Promise<ControlPlane> {
   const {server = defaultFlavour(), ...rest} = options;
-  return server === 'kube' ? await startKubeControlPlane(rest) : await startEmbeddedControlPlane(rest);
+  if (server === 'embedded') return await startEmbeddedControlPlane(rest);
+  const {program: _, directory: __, ...ofKube} = rest;
+  return await startKubeControlPlane(ofKube);
 }
