@@ -201,14 +201,14 @@ function open(path: string): DatabaseSync {
   }
 }
 
+/** @see https://www.sqlite.org/rescode.html */
 const codes = {full: 13, busy: 5};
 
 /** What SQLite says, in the words of a storage. */
 function sqliteError(error: unknown, what: string): StorageError {
   if (error instanceof StorageError) return error;
-  const code = error instanceof Error && 'errcode' in error ? error.errcode : undefined;
-  if (code === codes.full) return new StorageError('FULL', `${what}: the disk is full`, {cause: error});
-  if (code === codes.busy) return new StorageError('FAILED', `${what}: another process uses it`, {cause: error});
-  const message = error instanceof Error ? error.message : String(error);
-  return new StorageError('FAILED', `${what}: ${message}`, {cause: error});
+  const {errcode, message} = error as {errcode?: unknown; message?: unknown};
+  if (errcode === codes.full) return new StorageError('FULL', `${what}: the disk is full`, {cause: error});
+  if (errcode === codes.busy) return new StorageError('FAILED', `${what}: another process uses it`, {cause: error});
+  return new StorageError('FAILED', `${what}: ${String(message)}`, {cause: error});
 }
