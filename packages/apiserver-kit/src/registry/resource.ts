@@ -77,6 +77,8 @@ export interface Strategy {
   gracePeriodSeconds?(object: KubeObject, asked: number | undefined): number;
   /** Of kinds that stay until somebody else ends them (Namespace): may change the object instead of letting it go. */
   beforeDelete?(object: KubeObject, context: RequestContext): {keep: boolean};
+  /** A deletion is answered with the object as it was (Pod), not with a Status. */
+  returnsDeleted?: boolean;
   /** What is wrong with a name, in Kubernetes' words. Default: the rule of DNS subdomains. */
   validateName?(name: string): string[];
 }

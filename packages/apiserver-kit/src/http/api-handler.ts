@@ -1,0 +1,283 @@
+import {randomUUID} from 'node:crypto';
+import type {IncomingMessage, ServerResponse} from 'node:http';
+import {type PeerCertificate, TLSSocket} from 'node:tls';
+import type {AuditEntry} from '../audit/audit-event.ts';
+import type {AuditLog} from '../audit/audit-log.ts';
+import type {Authenticator} from '../auth/authentication.ts';
+import type {AccessAttributes, Authorizer} from '../auth/authorization.ts';
+import {forbidden} from '../auth/forbidden.ts';
+import {type Impersonation, impersonate, impersonationHeaders} from '../auth/impersonation.ts';
+import {anonymousUser, type UserInfo} from '../auth/user-info.ts';
+import {StatusError, statusErrors} from '../errors/status-error.ts';
+import type {Registry} from '../registry/registry.ts';
+import type {RequestContext} from '../registry/request-context.ts';
+import {writeOptionsOf} from '../rest/query-options.ts';
+import {renderAnswer} from '../rest/render.ts';
+import {type Outlet, route} from '../rest/router.ts';
+import {AnswerWriter, contentTypeOf} from './answer-writer.ts';
+import type {Exchange} from './exchange.ts';
+import {parseMediaType} from './media-type.ts';
+import {
+  type Encoding,
+  matchesRoute,
+  negotiate,
+  notAcceptable,
+  notAcceptableForRoute,
+  plainJson,
+} from './negotiation.ts';
+import {NotFoundPage} from './not-found-page.ts';
+import {handlePath, notFoundPage, type PathHandlers} from './path-handler.ts';
+import {readBody} from './request-body.ts';
+import {parseRequest, type RequestInfo, type ResourceRequest} from './request-info.ts';
+
+export interface ApiHandlerOptions {
+  registry: Registry;
+  authenticator: Authenticator;
+  authorizer: Authorizer;
+  paths: PathHandlers;
+  audit?: AuditLog;
+  /** Whether a watch may begin with the present state. */
+  watchList: boolean;
+  /** Aborts when the server stops. */
+  stopping: AbortSignal;
+  random(): number;
+  onError(error: unknown): void;
+}
+
+/** All that is known of a request on its way. */
+interface Passage {
+  request: IncomingMessage;
+  writer: AnswerWriter;
+  info: RequestInfo;
+  auditId: string;
+  receivedMs: number;
+  user: UserInfo;
+  impersonation?: Impersonation;
+  annotations: Record<string, string>;
+  /** Of the answer, where it is an error. */
+  failure?: StatusError;
+  encoding: Encoding;
+}
+
+/** The way of every request: who, may they, what. */
+export class ApiHandler {
+  readonly #options: ApiHandlerOptions;
+
+  constructor(options: ApiHandlerOptions) {
+    this.#options = options;
+  }
+
+  /** Answers a request. Never rejects. */
+  async handle(exchange: Exchange & {response: ServerResponse}): Promise<void> {
+    const {request, response} = exchange;
+    const auditId = auditIdOf(request);
+    const passage: Passage = {
+      request,
+      writer: new AnswerWriter(response, auditId),
+      info: parseRequest(request.method ?? '', request.url ?? '/'),
+      auditId,
+      receivedMs: performance.timeOrigin + performance.now(),
+      user: anonymousUser,
+      annotations: {},
+      encoding: {...plainJson, isPretty: wantsPretty(request)},
+    };
+    try {
+      await this.#pass(passage, exchange);
+    } catch (error) {
+      this.#fail(passage, error);
+    }
+    this.#finish(passage);
+  }
+
+  async #pass(passage: Passage, exchange: Exchange & {response: ServerResponse}): Promise<void> {
+    const {request, info} = passage;
+    const {authenticator, authorizer} = this.#options;
+    const certificate = certificateOf(request);
+    const user = await authenticator({headers: request.headers, ...(certificate && {certificate})});
+    if (user === undefined) throw statusErrors.unauthorized();
+    passage.user = user;
+    const attributes = accessAttributes(info, user);
+    const impersonation = await impersonate(
+      attributes,
+      impersonationHeaders(request.headers, request.rawHeaders),
+      authorizer,
+    );
+    if (impersonation) passage.impersonation = impersonation;
+    const effective = impersonation?.user ?? user;
+    const access = {...attributes, user: effective};
+    const {allowed, reason} = await authorizer(access);
+    passage.annotations['authorization.k8s.io/decision'] = allowed ? 'allow' : 'forbid';
+    if (reason !== '') passage.annotations['authorization.k8s.io/reason'] = reason;
+    if (!allowed) throw forbidden(access, reason);
+    if (info.$case === 'path') {
+      handlePath(info, request, passage.writer, this.#options.paths);
+    } else await this.#answer(passage, info, effective, exchange);
+  }
+
+  async #answer(
+    passage: Passage,
+    info: ResourceRequest,
+    user: UserInfo,
+    exchange: Exchange & {response: ServerResponse},
+  ): Promise<void> {
+    const {request, writer} = passage;
+    const {registry, random} = this.#options;
+    const found = registry.find(info.group, info.version, info.resource);
+    if (found === undefined) throw this.#unknown(info);
+    const {custom} = found.resource;
+    const isStream = info.verb === 'watch';
+    const accept = request.headers.accept;
+    if (!custom && request.method === 'HEAD') info.verb = 'head';
+    const isRead = info.verb === 'list' || isStream;
+    if (!custom && !matchesRoute(accept)) throw notAcceptableForRoute({isRead});
+    const encoding = negotiate(accept, {isStream});
+    if (encoding === undefined) throw notAcceptable();
+    passage.encoding = {...encoding, isPretty: passage.encoding.isPretty || encoding.isPretty};
+    const controller = new AbortController();
+    const abort = (): void => controller.abort();
+    writer.response.on('close', abort);
+    const {stopping} = this.#options;
+    stopping.addEventListener('abort', abort);
+    if (stopping.aborted) abort();
+    const context: RequestContext = {
+      user,
+      verb: info.verb,
+      group: info.group,
+      version: info.version,
+      resource: info.resource,
+      subresource: info.subresource,
+      namespace: info.namespace,
+      name: info.name,
+      query: info.query,
+      ...writeOptionsOf(info.query, request.headers['user-agent'] ?? ''),
+      warn: (text) => writer.warn(text),
+      signal: controller.signal,
+      userAgent: request.headers['user-agent'] ?? '',
+      auditId: passage.auditId,
+      annotate: (key, value) => {
+        passage.annotations[key] = value;
+      },
+    };
+    const {deprecationWarning} = found.version;
+    if (deprecationWarning !== undefined) writer.warn(deprecationWarning);
+    const contentType = request.headers['content-type'];
+    const outlet: Outlet = {
+      exchange,
+      watch: {
+        response: writer.response,
+        random,
+        watchList: this.#options.watchList,
+        start: () => {
+          writer.start(contentTypeOf(passage.encoding));
+          this.#record(passage, 'ResponseStarted');
+        },
+      },
+    };
+    try {
+      const answer = await route(
+        {
+          info,
+          found,
+          context,
+          encoding: passage.encoding,
+          contentType: contentType === undefined ? undefined : parseMediaType(contentType),
+          body: async () => await readBody(request),
+        },
+        outlet,
+      );
+      if (answer.$case === 'done') return;
+      const text = renderAnswer(answer, found, passage.encoding, info.query);
+      writer.send(answer.$case === 'list' ? 200 : answer.code, contentTypeOf(passage.encoding), text);
+    } finally {
+      stopping.removeEventListener('abort', abort);
+    }
+  }
+
+  /** Where kube-apiserver has no handler for a group, its router answers; else the handler of the group. */
+  #unknown({group, version}: ResourceRequest): Error {
+    for (const resource of this.#options.registry.resources()) {
+      if (!resource.custom && resource.group === group && resource.versions.some(({name}) => name === version)) {
+        return new StatusError(404, 'NotFound', 'the server could not find the requested resource', {});
+      }
+    }
+    return new NotFoundPage();
+  }
+
+  #fail(passage: Passage, error: unknown): void {
+    const {writer, encoding, request} = passage;
+    const {response} = writer;
+    if (response.headersSent || response.destroyed) {
+      // The answer cannot be taken back: the client sees that it is not whole.
+      if (!response.writableEnded) response.destroy();
+      if (!(error instanceof StatusError)) this.#options.onError(error);
+      return;
+    }
+    // What was not read of the body is not waited for.
+    if (!request.complete) response.setHeader('Connection', 'close');
+    if (error instanceof NotFoundPage) return notFoundPage(writer);
+    const failure = error instanceof StatusError ? error : statusErrors.internal(error);
+    if (!(error instanceof StatusError)) this.#options.onError(error);
+    passage.failure = failure;
+    writer.sendError(failure, encoding);
+  }
+
+  #finish(passage: Passage): void {
+    const {info, writer, request} = passage;
+    const code = writer.response.statusCode;
+    this.#options.paths.metrics.count(
+      info.$case === 'resource'
+        ? {verb: info.verb.toUpperCase(), group: info.group, resource: info.resource, code: String(code)}
+        : {verb: (request.method ?? '').toUpperCase(), code: String(code)},
+    );
+    this.#record(passage, 'ResponseComplete');
+  }
+
+  #record(passage: Passage, stage: AuditEntry['stage']): void {
+    const {audit} = this.#options;
+    if (!audit) return;
+    const {request, writer, info, user, impersonation, failure, annotations, auditId, receivedMs} = passage;
+    const remote = request.socket.remoteAddress;
+    void audit.record({
+      auditId,
+      stage,
+      requestUri: request.url ?? '',
+      verb: info.verb,
+      user,
+      ...(impersonation && {impersonated: impersonation}),
+      sourceIps: remote === undefined ? [] : [remote],
+      userAgent: request.headers['user-agent'] ?? '',
+      ...(info.$case === 'resource' && {objectRef: info}),
+      response: {code: writer.response.statusCode, ...(failure && {status: failure.toStatus()})},
+      receivedMs,
+      stageMs: performance.timeOrigin + performance.now(),
+      annotations: {...annotations},
+    });
+  }
+}
+
+function auditIdOf({headers}: IncomingMessage): string {
+  const given = headers['audit-id'];
+  return typeof given === 'string' && given !== '' && given.length <= 64 ? given : randomUUID();
+}
+
+/** People read what these programs print. */
+function wantsPretty({headers, url = ''}: IncomingMessage): boolean {
+  const pretty = /[?&]pretty=([^&]*)/.exec(url)?.[1];
+  if (pretty !== undefined) return pretty !== 'false' && pretty !== '0';
+  return /^(?:curl|Wget|Mozilla\/5\.0)/.test(headers['user-agent'] ?? '');
+}
+
+function certificateOf({socket}: IncomingMessage): PeerCertificate | undefined {
+  if (!(socket instanceof TLSSocket) || !socket.authorized) return undefined;
+  const certificate = socket.getPeerCertificate();
+  return Object.keys(certificate).length === 0 ? undefined : certificate;
+}
+
+function accessAttributes(info: RequestInfo, user: UserInfo): AccessAttributes {
+  if (info.$case === 'resource') {
+    const {verb, group, version, resource, subresource, namespace, name} = info;
+    return {user, verb, group, version, resource, subresource, namespace, name};
+  }
+  const {verb, path} = info;
+  return {user, verb, path, group: '', version: '', resource: '', subresource: '', namespace: '', name: ''};
+}

@@ -1,0 +1,79 @@
+import type {IncomingMessage} from 'node:http';
+import type {Discovery} from '../discovery/discovery.ts';
+import {encodeJson} from '../json/encode-json.ts';
+import type {JsonObject} from '../json/json-value.ts';
+import type {AnswerWriter} from './answer-writer.ts';
+import type {PathRequest} from './request-info.ts';
+import type {RequestMetrics} from './request-metrics.ts';
+
+/** What is answered at paths that are no resources. */
+export interface PathHandlers {
+  discovery: Discovery;
+  metrics: RequestMetrics;
+  version: JsonObject;
+  /** Whether the server may be asked. */
+  isReady(): boolean;
+  /** OpenAPI; false: there is no such document. */
+  openApi?: (info: PathRequest, request: IncomingMessage, writer: AnswerWriter) => boolean;
+}
+
+const TEXT = 'text/plain; charset=utf-8';
+const JSON_TYPE = 'application/json';
+
+/** Answers a request for a path. */
+export function handlePath(
+  info: PathRequest,
+  request: IncomingMessage,
+  writer: AnswerWriter,
+  handlers: PathHandlers,
+): void {
+  const {path, verb} = info;
+  if (verb !== 'get' && verb !== 'head') return notFoundPage(writer);
+  const health = /^\/(healthz|livez|readyz)(?:\/.*)?$/.exec(path);
+  if (health) return answerHealth(health[1]!, info, writer, handlers);
+  if (path === '/version' || path === '/version/') return writer.send(200, JSON_TYPE, JSON.stringify(handlers.version, undefined, 2));
+  if (path === '/metrics') return writer.send(200, 'text/plain; version=0.0.4; charset=utf-8', handlers.metrics.render());
+  if (path === '/') return writer.send(200, JSON_TYPE, encodeJson({paths}));
+  if (path.startsWith('/openapi/') && handlers.openApi?.(info, request, writer) === true) return;
+  if (/^\/apis?(?:\/|$)/.test(path) && answerDiscovery(info, request, writer, handlers.discovery)) return;
+  notFoundPage(writer);
+}
+
+const paths = ['/api', '/api/v1', '/apis', '/healthz', '/livez', '/metrics', '/openapi/v3', '/readyz', '/version'];
+
+function answerHealth(name: string, {query}: PathRequest, writer: AnswerWriter, {isReady}: PathHandlers): void {
+  const isGood = name !== 'readyz' || isReady();
+  if (!isGood) return writer.send(500, TEXT, `[-]${name} failed: reason withheld\n${name} check failed\n`);
+  const text = query.has('verbose') ? `[+]ping ok\n${name} check passed\n` : 'ok';
+  writer.send(200, TEXT, text);
+}
+
+function answerDiscovery(
+  {path}: PathRequest,
+  request: IncomingMessage,
+  writer: AnswerWriter,
+  discovery: Discovery,
+): boolean {
+  writer.response.setHeader('Vary', 'Accept');
+  const aggregated = discovery.aggregated(path, request.headers.accept);
+  if (aggregated) {
+    const {json, etag, contentType} = aggregated;
+    writer.response.setHeader('ETag', etag);
+    writer.response.setHeader('Cache-Control', 'public');
+    if (request.headers['if-none-match'] === etag) {
+      writer.response.writeHead(304);
+      writer.response.end();
+    } else writer.send(200, contentType, json);
+    return true;
+  }
+  const document = discovery.document(path, request.headers.host ?? '');
+  if (document === undefined) return false;
+  writer.send(200, JSON_TYPE, encodeJson(document));
+  return true;
+}
+
+/** What Go's router says where there is nothing. */
+export function notFoundPage(writer: AnswerWriter): void {
+  writer.response.setHeader('X-Content-Type-Options', 'nosniff');
+  writer.send(404, TEXT, '404 page not found\n');
+}

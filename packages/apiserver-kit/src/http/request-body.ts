@@ -1,0 +1,53 @@
+import type {IncomingMessage} from 'node:http';
+import {type StatusError, statusErrors} from '../errors/status-error.ts';
+
+/** As kube-apiserver has it. */
+export const BODY_LIMIT = 3 * 1024 * 1024;
+
+export interface BodyOptions {
+  /** Bytes. Default: {@link BODY_LIMIT}. */
+  limit?: number;
+  /** Until the whole body is there. Default: 60 s. */
+  timeoutMs?: number;
+}
+
+function tooLarge(limit: number): StatusError {
+  return statusErrors.tooLarge(`Request entity too large: limit is ${limit}`);
+}
+
+/**
+ * Reads the body of a request.
+ *
+ * @throws StatusError 413, 408 of a body that does not come
+ */
+export async function readBody(
+  request: IncomingMessage,
+  {limit = BODY_LIMIT, timeoutMs = 60_000}: BodyOptions = {},
+): Promise<Buffer> {
+  if (Number(request.headers['content-length'] ?? 0) > limit) throw tooLarge(limit);
+  return await new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    const settle = (end: () => void): void => {
+      clearTimeout(timer);
+      request.off('data', onData).off('end', onEnd).off('error', onError).off('close', onClose);
+      end();
+    };
+    const fail = (error: unknown): void =>
+      settle(() => {
+        // What still comes is not kept.
+        request.pause();
+        reject(error);
+      });
+    const onData = (chunk: Buffer): void => {
+      size += chunk.length;
+      if (size > limit) fail(tooLarge(limit));
+      else chunks.push(chunk);
+    };
+    const onEnd = (): void => settle(() => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)));
+    const onError = (error: Error): void => fail(error);
+    const onClose = (): void => fail(statusErrors.badRequest('unexpected EOF'));
+    const timer = setTimeout(() => fail(statusErrors.timeout('request body was not received in time', 1)), timeoutMs);
+    request.on('data', onData).on('end', onEnd).on('error', onError).on('close', onClose);
+  });
+}

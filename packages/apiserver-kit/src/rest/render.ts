@@ -1,0 +1,118 @@
+import {stringify} from 'yaml';
+import type {CachedObject} from '../cache/resource-cache.ts';
+import {StatusError} from '../errors/status-error.ts';
+import type {Encoding} from '../http/negotiation.ts';
+import {prettyJson} from '../http/pretty-json.ts';
+import {decodeJson} from '../json/decode-json.ts';
+import {encodeJson} from '../json/encode-json.ts';
+import {isJsonObject, type JsonObject, type JsonValue} from '../json/json-value.ts';
+import {apiVersionOf, type KubeObject} from '../kube-object.ts';
+import type {FoundResource} from '../registry/registry.ts';
+import {toPartialObjectMetadata, toPartialObjectMetadataList} from '../table/partial-object-metadata.ts';
+import {parseIncludeObject, toTable, toTableOfOne} from '../table/table.ts';
+import type {ListMeta, RestAnswer} from './rest-answer.ts';
+
+/** The text of an answer, as the client wants it. @throws StatusError where it cannot be had so */
+export function renderAnswer(
+  answer: Exclude<RestAnswer, {$case: 'done'}>,
+  found: FoundResource,
+  encoding: Encoding,
+  query: URLSearchParams,
+): string {
+  const json =
+    encoding.view === undefined || answer.$case === 'object'
+      ? jsonOf(answer, found)
+      : encodeJson(viewOf(answer, found, encoding.view, query));
+  return formatted(json, encoding);
+}
+
+/** JSON in the format that the client wants. */
+export function formatted(json: string, {format, isPretty}: Encoding): string {
+  if (format === 'yaml') return toYaml(decodeJson(json).value);
+  return isPretty ? prettyJson(json) : json;
+}
+
+function jsonOf(answer: Exclude<RestAnswer, {$case: 'done'}>, found: FoundResource): string {
+  const {resource, version} = found;
+  const apiVersion = apiVersionOf(resource.group, version.name);
+  switch (answer.$case) {
+    case 'stored':
+      return answer.object.jsonAs(apiVersion);
+    case 'object':
+      return encodeJson(answer.object);
+    case 'list':
+      return listJson(answer.items, answer.metadata, found, apiVersion);
+  }
+}
+
+function listJson(
+  items: readonly CachedObject[],
+  metadata: ListMeta,
+  {resource}: FoundResource,
+  apiVersion: string,
+): string {
+  const kind = encodeJson(resource.listKind);
+  const texts = items.map((item) => item.jsonAs(apiVersion));
+  if (resource.custom) {
+    const meta = encodeJson({continue: '', ...metadata});
+    return `{"apiVersion":${encodeJson(apiVersion)},"items":[${texts.join(',')}],"kind":${kind},"metadata":${meta}}`;
+  }
+  // Items of a list of a built-in kind do not say of what kind they are.
+  const head = `{"apiVersion":${encodeJson(apiVersion)},"kind":${encodeJson(resource.kind)},`;
+  const bare = texts.map((text) => (text.startsWith(head) ? `{${text.slice(head.length)}` : text));
+  return `{"kind":${kind},"apiVersion":${encodeJson(apiVersion)},"metadata":${encodeJson({...metadata})},"items":[${bare.join(',')}]}`;
+}
+
+function viewOf(
+  answer: Extract<RestAnswer, {$case: 'stored' | 'list'}>,
+  {resource, version}: FoundResource,
+  {kind, apiVersion}: NonNullable<Encoding['view']>,
+  query: URLSearchParams,
+): JsonObject {
+  const shown = apiVersionOf(resource.group, version.name);
+  const inVersion = (object: KubeObject): KubeObject =>
+    object.apiVersion === shown ? object : {...object, apiVersion: shown};
+  const tableOptions = () => ({
+    layout: version.table,
+    apiVersion,
+    includeObject: parseIncludeObject(query.get('includeObject')),
+    now: new Date(),
+  });
+  if (answer.$case === 'stored') {
+    const object = inVersion(answer.object.object);
+    if (kind === 'Table') return toTableOfOne(object, tableOptions());
+    if (kind === 'PartialObjectMetadata') return toPartialObjectMetadata(object, apiVersion);
+    throw new StatusError(500, '', 'content is not a list');
+  }
+  const objects = answer.items.map(({object}) => inVersion(object));
+  if (kind === 'Table') return toTable(objects, {...answer.metadata}, tableOptions());
+  if (kind === 'PartialObjectMetadataList') {
+    return toPartialObjectMetadataList(objects, {...answer.metadata}, apiVersion);
+  }
+  throw notAList(resource.custom);
+}
+
+function notAList(isCustom: boolean): StatusError {
+  const type = isCustom ? '*unstructured.UnstructuredList' : '*core.List';
+  return new StatusError(
+    406,
+    'NotAcceptable',
+    `you requested PartialObjectMetadata, but the requested object is a list (${type})`,
+  );
+}
+
+function toYaml(value: JsonValue): string {
+  return stringify(sorted(value), {lineWidth: 0, version: '1.1', indentSeq: false, aliasDuplicateObjects: false});
+}
+
+function sorted(value: JsonValue): JsonValue | Map<string, JsonValue> {
+  if (Array.isArray(value)) return value.map(sorted) as JsonValue;
+  if (!isJsonObject(value)) return value;
+  const members = new Map<string, JsonValue>();
+  for (const key of Object.keys(value).sort()) {
+    const inner = value[key];
+    if (inner !== undefined) members.set(key, sorted(inner) as JsonValue);
+  }
+  return members;
+}
+

@@ -1,0 +1,19 @@
+import type {CachedObject} from '../cache/resource-cache.ts';
+import type {JsonObject} from '../json/json-value.ts';
+import type {StoredAnswer} from '../registry/stored-answer.ts';
+
+/** Metadata of a list. */
+export interface ListMeta {
+  resourceVersion: string;
+  continue?: string;
+  remainingItemCount?: number;
+}
+
+/** What a request is answered with. */
+export type RestAnswer =
+  | {$case: 'stored'; code: number; object: StoredAnswer}
+  | {$case: 'list'; items: readonly CachedObject[]; metadata: ListMeta}
+  /** Of another kind than the resource: a Status, a Scale. */
+  | {$case: 'object'; code: number; object: JsonObject}
+  /** It has answered by itself. */
+  | {$case: 'done'};

@@ -1,0 +1,147 @@
+import {valueAt} from '../crd/simple-path.ts';
+import {statusErrors} from '../errors/status-error.ts';
+import {cloneJson, isJsonObject, type JsonObject, type JsonValue, member, setMember} from '../json/json-value.ts';
+import type {KubeObject} from '../kube-object.ts';
+import type {ScaleSubresource} from '../registry/resource.ts';
+import {shapeOf} from '../builtin/go-shape.ts';
+import {checkNamespace} from './create.ts';
+import {decodeBody, shaped} from './decode-body.ts';
+import {decodePatch, invalidPatch, type Patch, patched, patchType} from './patch.ts';
+import {checkWriteOptions} from './query-options.ts';
+import {requestOptions} from './request-options.ts';
+import type {RestAnswer} from './rest-answer.ts';
+import type {StoreRequest} from './rest-request.ts';
+import {checkName} from './update.ts';
+
+const SCALE = {group: 'autoscaling', version: 'v1', kind: 'Scale', custom: false};
+const shapeOfScale = shapeOf('io.k8s.api.autoscaling.v1.Scale');
+
+function shape(value: JsonObject, unknown: (sentence: string) => void): KubeObject {
+  const onUnknown = (path: string): void => unknown(`unknown field ${JSON.stringify(path)}`);
+  return shapeOfScale(value, onUnknown) as KubeObject;
+}
+
+/** The number of replicas of an object, seen as a `Scale`. @see https://kubernetes.io/docs/reference/kubernetes-api/autoscaling-resources/ */
+export async function getScale({store, context}: StoreRequest, paths: ScaleSubresource): Promise<RestAnswer> {
+  await store.cache.fresh();
+  const {object} = store.get(context, context.name);
+  return {$case: 'object', code: 200, object: scaleOf(object, paths)};
+}
+
+export async function updateScale(request: StoreRequest, paths: ScaleSubresource): Promise<RestAnswer> {
+  const {info, context, found} = request;
+  checkWriteOptions('UpdateOptions', info.query);
+  const scale = await decodeBody(request, SCALE, shape);
+  checkName(scale.metadata.name ?? '', context.name);
+  checkNamespace(scale, context.namespace, found.resource.namespaced);
+  const options = requestOptions('UpdateOptions', info.query);
+  return await write(request, paths, options, () => scale);
+}
+
+export async function patchScale(request: StoreRequest, paths: ScaleSubresource): Promise<RestAnswer> {
+  const {info, context} = request;
+  const type = patchType(request);
+  checkWriteOptions('PatchOptions', info.query, type === 'application/apply-patch+yaml');
+  const decoded: Patch = decodePatch(type, await request.body(), context.fieldValidation);
+  const options = requestOptions('PatchOptions', info.query);
+  return await write(request, paths, options, (current) => {
+    const object = patched(current, decoded, undefined, context);
+    return shaped(context, object, decoded.problems, shape, (why) => invalidPatch(object, decoded, why));
+  });
+}
+
+async function write(
+  request: StoreRequest,
+  paths: ScaleSubresource,
+  options: KubeObject,
+  change: (current: KubeObject) => KubeObject,
+): Promise<RestAnswer> {
+  const {store, context} = request;
+  const {object} = await store.update(
+    context,
+    context.name,
+    (current) => {
+      const scale = change(scaleOf(current, paths));
+      const {name = '', resourceVersion} = scale.metadata;
+      checkName(name, context.name);
+      const next = cloneJson(current);
+      const {replicas = 0} = (scale['spec'] ?? {}) as {replicas?: number};
+      setAt(next, paths.specReplicasPath, replicas);
+      if (resourceVersion !== undefined && resourceVersion !== '') next.metadata.resourceVersion = resourceVersion;
+      return next;
+    },
+    {isShaped: true, options},
+  );
+  return {$case: 'object', code: 200, object: scaleOf(object.object, paths)};
+}
+
+function scaleOf(object: KubeObject, paths: ScaleSubresource): KubeObject {
+  const {name, namespace, uid, resourceVersion, creationTimestamp} = object.metadata;
+  const number = (path: string): number => {
+    const value = valueAt(object, path);
+    return typeof value === 'number' ? value : 0;
+  };
+  const selector = paths.labelSelectorPath === undefined ? undefined : selectorText(valueAt(object, paths.labelSelectorPath));
+  const replicas = number(paths.specReplicasPath);
+  return {
+    kind: 'Scale',
+    apiVersion: 'autoscaling/v1',
+    metadata: {
+      ...(name !== undefined && {name}),
+      ...(namespace !== undefined && {namespace}),
+      ...(uid !== undefined && {uid}),
+      ...(resourceVersion !== undefined && {resourceVersion}),
+      ...(creationTimestamp !== undefined && {creationTimestamp}),
+    },
+    spec: replicas === 0 ? {} : {replicas},
+    status: {
+      replicas: number(paths.statusReplicasPath),
+      ...(selector !== undefined && selector !== '' && {selector}),
+    },
+  };
+}
+
+/** Of a custom kind it is a text; a built-in one has an object there. */
+function selectorText(value: JsonValue | undefined): string | undefined {
+  if (typeof value === 'string') return value;
+  if (!isJsonObject(value)) return undefined;
+  const labels = isJsonObject(value['matchLabels']) ? value['matchLabels'] : {};
+  const terms = Object.keys(labels)
+    .sort()
+    .map((key) => `${key}=${String(labels[key])}`);
+  for (const expression of Array.isArray(value['matchExpressions']) ? value['matchExpressions'] : []) {
+    if (isJsonObject(expression)) terms.push(termOf(expression));
+  }
+  return terms.join(',');
+}
+
+function termOf({key, operator, values}: JsonObject): string {
+  const list = Array.isArray(values) ? values.map(String).sort().join(',') : '';
+  switch (operator) {
+    case 'In':
+      return `${String(key)} in (${list})`;
+    case 'NotIn':
+      return `${String(key)} notin (${list})`;
+    case 'DoesNotExist':
+      return `!${String(key)}`;
+    default:
+      return String(key);
+  }
+}
+
+/** @throws StatusError where something else than an object is on the way */
+function setAt(object: JsonObject, path: string, value: JsonValue): void {
+  const names = path.replace(/^\./, '').split('.');
+  const last = names.pop()!;
+  let target = object;
+  for (const name of names) {
+    let inner = member(target, name);
+    if (inner === undefined || inner === null) {
+      inner = {};
+      setMember(target, name, inner);
+    }
+    if (!isJsonObject(inner)) throw statusErrors.internal(new Error(`${path} leads through something that is no object`));
+    target = inner;
+  }
+  setMember(target, last, value);
+}
