@@ -4,6 +4,7 @@ import {type CheckIssue, type CheckResult, check} from './checker.ts';
 import {encoderLibrary} from './encoder-library.ts';
 import {compileEvaluator, type EvaluationResult, type Evaluator} from './evaluator.ts';
 import {type FunctionTable, mergeTables} from './function-table.ts';
+import type {Extensions} from './macros.ts';
 import {mathLibrary} from './math-library.ts';
 import {parse} from './parser.ts';
 import {optionalLibrary, standardLibrary} from './standard-library.ts';
@@ -20,6 +21,11 @@ export interface EnvironmentOptions {
   container?: string;
   /** Type of a field of an object type; undefined where there is no such field. */
   fieldType?: (object: string, field: string) => CelType | undefined;
+  /**
+   * Which of cel-go's extensions there are: all that this package knows, or those of Kubernetes (strings without `reverse` and
+   * `strings.quote`, optional values, two-variable comprehensions). Default: all.
+   */
+  extensions?: Extensions;
   /** Whether elements of a list, and keys and values of a map, must be of one type. Default: false; Kubernetes: true. */
   homogeneousLiterals?: boolean;
 }
@@ -45,6 +51,7 @@ export class CelEnvironment {
   readonly #variables: Readonly<Record<string, CelType>>;
   readonly #functions: FunctionTable;
   readonly #container: string;
+  readonly #extensions: Extensions;
   readonly #fieldType: (object: string, field: string) => CelType | undefined;
   readonly #homogeneousLiterals: boolean;
 
@@ -53,20 +60,14 @@ export class CelEnvironment {
     this.#fieldType = options.fieldType ?? (() => undefined);
     this.#homogeneousLiterals = options.homogeneousLiterals ?? false;
     this.#variables = variables;
-    this.#functions = mergeTables([
-      standardLibrary,
-      optionalLibrary,
-      stringLibrary,
-      mathLibrary,
-      encoderLibrary,
-      ...libraries,
-    ]);
+    this.#extensions = options.extensions ?? 'all';
+    this.#functions = tablesOf(this.#extensions, libraries);
     this.#container = container;
   }
 
   /** @throws CelError `SYNTAX`; `CHECK`, whose message has cel-go's words and shows each place */
   compile(source: string): Program {
-    const expression = parse(source);
+    const expression = parsed(source, this.#extensions);
     const checked = check(expression, {
       functions: this.#functions,
       container: this.#container,
@@ -81,7 +82,7 @@ export class CelEnvironment {
 
   /** As {@link compile}, without types: what is wrong with them shows when it is evaluated. @throws CelError `SYNTAX` */
   compileUnchecked(source: string): Program {
-    return this.#program(parse(source), types.dyn);
+    return this.#program(parsed(source, this.#extensions), types.dyn);
   }
 
   #program(expression: Expr, type: CelType, checked?: CheckResult): Program {
@@ -102,6 +103,41 @@ export class CelEnvironment {
         return evaluator.evaluate(variable, costLimit);
       },
     };
+  }
+}
+
+const base: Readonly<Record<Extensions, readonly FunctionTable[]>> = {
+  all: [standardLibrary, optionalLibrary, stringLibrary, mathLibrary, encoderLibrary],
+  kubernetes: [standardLibrary, optionalLibrary, withoutFunctions(stringLibrary, ['reverse', 'strings.quote'])],
+};
+const merged = new WeakMap<readonly FunctionTable[], Map<string, FunctionTable>>();
+
+/** Environments with the same libraries share one table. */
+function tablesOf(extensions: Extensions, libraries: readonly FunctionTable[]): FunctionTable {
+  let tables = merged.get(libraries);
+  if (!tables) {
+    tables = new Map();
+    merged.set(libraries, tables);
+  }
+  let table = tables.get(extensions);
+  if (!table) {
+    table = mergeTables([...base[extensions], ...libraries]);
+    tables.set(extensions, table);
+  }
+  return table;
+}
+
+function withoutFunctions(table: FunctionTable, names: readonly string[]): FunctionTable {
+  return new Map([...table].filter(([name]) => !names.includes(name)));
+}
+
+function parsed(source: string, extensions: Extensions): Expr {
+  try {
+    return parse(source, {extensions});
+  } catch (error) {
+    if (!(error instanceof CelError) || error.position === undefined) throw error;
+    const {position} = error;
+    throw new CelError(error.code, issuesText(source, [{message: error.message, at: position}]), position);
   }
 }
 

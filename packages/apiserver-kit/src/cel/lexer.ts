@@ -55,7 +55,7 @@ function next(source: string, at: Position, match: (pattern: RegExp) => RegExpEx
   if (escaped) return [{kind: 'quoted', text: escaped[1] ?? '', at}, escaped[0].length];
   const sign = match(operator);
   if (sign) return [{kind: 'operator', text: sign[0], at}, sign[0].length];
-  throw new CelError('SYNTAX', `token recognition error at: '${source.slice(at, at + 1)}'`, at);
+  throw new CelError('SYNTAX', `Syntax error: token recognition error at: '${source.slice(at, at + 1)}'`, at);
 }
 
 function numberToken({groups = {}}: RegExpExecArray, at: Position): Token {

@@ -60,11 +60,17 @@ const receiverMacros: Readonly<Record<string, Expansion>> = {
   },
 };
 
+/** All of cel-go's extensions that are known here, or those of Kubernetes only. */
+export type Extensions = 'all' | 'kubernetes';
+
+const notInKubernetes: ReadonlySet<string> = new Set(['bind', 'greatest', 'least']);
+
 /** Expands `target.name(args)`, or `name(args)` without a target, if it is a macro. @throws CelError `SYNTAX` */
-export function expandMacro(expression: Call): Expr {
+export function expandMacro(expression: Call, extensions: Extensions): Expr {
   const {name, target, args, at} = expression;
   if (target !== undefined) {
-    const expansion = Object.hasOwn(receiverMacros, name) ? receiverMacros[name] : undefined;
+    const isKnown = Object.hasOwn(receiverMacros, name) && !(extensions === 'kubernetes' && notInKubernetes.has(name));
+    const expansion = isKnown ? receiverMacros[name] : undefined;
     return expansion?.(target, args, at, name) ?? expression;
   }
   if (name !== 'has' || args.length !== 1) return expression;
@@ -156,7 +162,7 @@ function fold(range: Expr, variables: readonly string[], {init, condition, step,
 
 function identifier(expression: Expr): string {
   if (expression.kind === 'ident' && !expression.name.startsWith('.')) return expression.name;
-  throw new CelError('SYNTAX', 'argument must be a simple name', expression.at);
+  throw new CelError('SYNTAX', 'argument is not an identifier', expression.at);
 }
 
 function accumulator(at: Position): Expr {

@@ -1,7 +1,7 @@
 import {call, type Expr, type ListExpr, type MapExpr, type StructExpr} from './ast.ts';
 import {CelError, type Position} from './cel-error.ts';
 import {type Token, tokenize} from './lexer.ts';
-import {expandMacro} from './macros.ts';
+import {type Extensions, expandMacro} from './macros.ts';
 import {Uint} from './values.ts';
 
 /** As deep as expressions may nest: what cel-go allows by default. */
@@ -25,15 +25,20 @@ const relations: Readonly<Record<string, string>> = {
   '!=': '_!=_',
 };
 
+export interface ParseOptions {
+  /** Which macros there are. Default: all. */
+  extensions?: Extensions;
+}
+
 /**
  * Parses an expression and expands its macros.
  *
  * @throws CelError `SYNTAX`
  * @see https://github.com/google/cel-spec/blob/master/doc/langdef.md#syntax
  */
-export function parse(source: string): Expr {
+export function parse(source: string, {extensions = 'all'}: ParseOptions = {}): Expr {
   if (source.length > MAX_LENGTH) throw new CelError('SYNTAX', `expression longer than ${MAX_LENGTH} code points`);
-  const expression = new Parser(tokenize(source)).parse();
+  const expression = new Parser(tokenize(source), extensions).parse();
   requireDepth(expression);
   return expression;
 }
@@ -68,16 +73,18 @@ function children(expression: Expr): readonly Expr[] {
 
 class Parser {
   readonly #tokens: readonly Token[];
+  readonly #extensions: Extensions;
   #index = 0;
   #depth = 0;
 
-  constructor(tokens: readonly Token[]) {
+  constructor(tokens: readonly Token[], extensions: Extensions) {
     this.#tokens = tokens;
+    this.#extensions = extensions;
   }
 
   parse(): Expr {
     const expression = this.#expression();
-    if (this.#peek().kind !== 'end') this.#fail();
+    if (this.#peek().kind !== 'end') this.#failAtEnd();
     return expression;
   }
 
@@ -177,12 +184,12 @@ class Parser {
       const field = token.text;
       return optional ? optionalSelect(operand, field, at) : {kind: 'select', operand, field, testOnly: false, at};
     }
-    if (token.kind !== 'identifier' || token.text === 'in' || isConstant(token.text)) this.#fail(token);
+    if (token.kind !== 'identifier' || token.text === 'in' || isConstant(token.text)) this.#failAfterDot(token);
     if (optional) return optionalSelect(operand, token.text, at);
     const open = this.#peek().at;
     if (!this.#take('(')) return {kind: 'select', operand, field: token.text, testOnly: false, at};
     const args = this.#expressions(')');
-    return expandMacro({kind: 'call', name: token.text, target: operand, args, at: open});
+    return expandMacro({kind: 'call', name: token.text, target: operand, args, at: open}, this.#extensions);
   }
 
   #primary(): Expr {
@@ -223,7 +230,7 @@ class Parser {
         return this.#negative(at);
       case '.': {
         const name = this.#next();
-        if (name.kind !== 'identifier') this.#fail(name);
+        if (name.kind !== 'identifier') this.#failAfterDot(name);
         return this.#name(`.${name.text}`, at);
       }
       default:
@@ -243,7 +250,8 @@ class Parser {
     if (reserved.has(text.replace(/^\./, ''))) throw new CelError('SYNTAX', `reserved identifier: ${text}`, at);
     const open = this.#peek().at;
     if (this.#take('(')) {
-      return expandMacro({kind: 'call', name: text, target: undefined, args: this.#expressions(')'), at: open});
+      const args = this.#expressions(')');
+      return expandMacro({kind: 'call', name: text, target: undefined, args, at: open}, this.#extensions);
     }
     return this.#struct(text, at) ?? {kind: 'ident', name: text, at};
   }
@@ -341,13 +349,51 @@ class Parser {
   }
 
   #expect(text: string): void {
-    if (!this.#take(text)) this.#fail(this.#peek(), `, expecting '${text}'`);
+    if (this.#take(text)) return;
+    const token = this.#peek();
+    const isClosing = text === ')' || text === ']';
+    if (isClosing && token.kind === 'end') throw syntaxError(`missing '${text}' at '<EOF>'`, token);
+    throw syntaxError(`mismatched input ${shown(token)} expecting '${text}'`, token);
   }
 
-  #fail(token: Token = this.#peek(), hint = ''): never {
-    const shown = token.kind === 'end' ? '<EOF>' : `'${tokenText(token)}'`;
-    throw new CelError('SYNTAX', `Syntax error: mismatched input ${shown}${hint}`, token.at);
+  /** Something stands behind the expression. */
+  #failAtEnd(): never {
+    const token = this.#peek();
+    const isLast = this.#tokens[this.#index + 1]?.kind === 'end';
+    throw syntaxError(`${isLast ? 'extraneous' : 'mismatched'} input ${shown(token)} expecting <EOF>`, token);
   }
+
+  /** Here an expression should begin. */
+  #fail(token: Token): never {
+    // It is there behind what is too much.
+    const following = this.#tokens[this.#tokens.indexOf(token) + 1];
+    const isTooMuch = token.kind !== 'end' && following !== undefined && mayBegin(following);
+    throw syntaxError(
+      `${isTooMuch ? 'extraneous' : 'mismatched'} input ${shown(token)} expecting ${beginnings}`,
+      token,
+    );
+  }
+
+  /** Here a name should follow a dot. */
+  #failAfterDot(token: Token): never {
+    throw syntaxError(`no viable alternative at input '.${token.kind === 'end' ? '' : tokenText(token)}'`, token);
+  }
+}
+
+const beginnings =
+  "{'[', '{', '(', '.', '-', '!', 'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, STRING, BYTES, IDENTIFIER}";
+
+function mayBegin(token: Token): boolean {
+  if (token.kind === 'operator') return ['[', '{', '(', '.', '-', '!'].includes(token.text);
+  return token.kind !== 'end' && token.kind !== 'quoted';
+}
+
+function syntaxError(message: string, {at}: Token): CelError {
+  return new CelError('SYNTAX', `Syntax error: ${message}`, at);
+}
+
+function shown(token: Token): string {
+  return token.kind === 'end' ? "'<EOF>'" : `'${tokenText(token)}'`;
 }
 
 function tokenText(token: Exclude<Token, {kind: 'end'}>): string {

@@ -12,25 +12,36 @@ import {validateValue} from '../schema/validate.ts';
  *
  * @see https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#defaulting
  */
-export function defaultErrors(schema: Schema, path: string, isRoot = true): FieldError[] {
+export function defaultErrors(schema: Schema, path: string): FieldError[] {
+  return visit({...schema, 'x-kubernetes-embedded-resource': true}, path, false);
+}
+
+const resourceFields: ReadonlySet<string> = new Set(['apiVersion', 'kind', 'metadata']);
+
+/** @param isMeta in the schema of `metadata`, of which all fields are known whatever the schema says */
+function visit(schema: Schema, path: string, isMeta: boolean): FieldError[] {
   const errors: FieldError[] = [];
-  const isResource = isRoot || schema['x-kubernetes-embedded-resource'] === true;
+  const isResource = schema['x-kubernetes-embedded-resource'] === true;
   if (schema.default !== undefined && schema.default !== null) {
-    errors.push(...checkDefault(schema.default, schema, `${path}.default`, isResource));
+    errors.push(...checkDefault(schema.default, schema, `${path}.default`, isMeta && !isResource));
   }
   const {items, properties = {}} = schema;
-  if (items) errors.push(...defaultErrors(items, `${path}.items`, false));
+  if (items) errors.push(...visit(items, `${path}.items`, isMeta));
   for (const [name, inner] of Object.entries(properties)) {
-    errors.push(...defaultErrors(inner, `${path}.properties[${name}]`, false));
+    const isMetaField = isResource ? resourceFields.has(name) : isMeta;
+    errors.push(...visit(inner, `${path}.properties[${name}]`, isMetaField));
   }
   return errors;
 }
 
-function checkDefault(value: JsonValue, schema: Schema, path: string, isResource: boolean): FieldError[] {
+function checkDefault(value: JsonValue, schema: Schema, path: string, isMeta: boolean): FieldError[] {
   const errors: FieldError[] = [];
+  const isResource = schema['x-kubernetes-embedded-resource'] === true;
   const pruned = cloneJson(value);
-  pruneUnknown(pruned, schema, {isResourceRoot: schema['x-kubernetes-embedded-resource'] === true});
-  if (!jsonEqual(pruned, value)) errors.push(fieldErrors.invalid(path, value, 'must not have unknown fields'));
+  pruneUnknown(pruned, schema, {isResourceRoot: isResource});
+  if (!isMeta && !jsonEqual(pruned, value)) {
+    errors.push(fieldErrors.invalid(path, value, 'must not have unknown fields'));
+  }
   const embedded = embeddedResourceErrors(value, schema, path);
   if (embedded.length > 0) return [...errors, ...embedded];
   const values = validateValue(value, schema, {path});

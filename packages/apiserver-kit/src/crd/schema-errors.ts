@@ -60,7 +60,7 @@ function visit(schema: Schema, path: string, scope: Scope): Problems {
   for (const name of ['allOf', 'oneOf', 'anyOf'] as const) {
     for (const [index, part] of (schema[name] ?? []).entries()) add(visit(part, `${path}.${name}[${index}]`, nested));
   }
-  if (schema.items) {
+  if (schema.items && !Array.isArray(schema.items)) {
     const isMap = schema['x-kubernetes-list-type'] === 'map';
     const inner: Scope = {...scope, isRoot: false, rules: scope.rules?.part(schema.items)};
     if (!isMap) inner.uncorrelatable ??= path;

@@ -217,10 +217,11 @@ function validationErrors(
   if (schema.nullable === true) {
     errors.push(fieldErrors.forbidden(`${place}.nullable`, 'nullable cannot be true at the root'));
   }
-  const structural = Array.isArray(schema.items) ? [] : structuralErrors(schema, place);
-  const defaults = structural.length > 0 ? [] : defaultErrors(schema, place);
+  const hasItemLists = [...everySchema(schema)].some(({items}) => Array.isArray(items));
+  const structural = hasItemLists ? [] : structuralErrors(schema, place);
+  const defaults = hasItemLists || structural.length > 0 ? [] : defaultErrors(schema, place);
   errors.push(...structural, ...defaults);
-  const ignoreRules = structural.length > 0 || defaults.length > 0;
+  const ignoreRules = hasItemLists || structural.length > 0 || defaults.length > 0;
   const {errors: more, cost} = schemaErrors(schema, place, {ignoreRules, ignoreRuleCosts});
   errors.push(...more);
   if (!cost || cost.sum <= SCHEMA_LIMIT) return errors;
@@ -298,14 +299,14 @@ function storedVersionErrors({spec, status}: Definition): FieldError[] {
     return [fieldErrors.invalid(path, status?.storedVersions ?? null, 'must have at least one stored version')];
   }
   const errors: FieldError[] = [];
-  const names = new Set(spec.versions.map(({name}) => name));
+  const left = new Set(stored);
   for (const {name, storage} of spec.versions) {
-    if (storage && !stored.includes(name)) {
+    if (!left.delete(name) && storage) {
       errors.push(fieldErrors.invalid(path, stored, `must have the storage version ${name}`));
     }
   }
   for (const [index, name] of stored.entries()) {
-    if (names.has(name)) continue;
+    if (!left.has(name)) continue;
     const detail = `missing from spec.versions; ${name} was previously a storage version, and must remain in spec.versions until a storage migration ensures no data remains persisted in ${name} and removes ${name} from status.storedVersions`;
     errors.push(fieldErrors.invalid(`${path}[${index}]`, name, detail));
   }

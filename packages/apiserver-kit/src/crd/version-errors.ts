@@ -1,4 +1,5 @@
-import {type FieldError, fieldErrors} from '../errors/field-error.ts';
+import {type FieldError, fieldErrors, ShownValue} from '../errors/field-error.ts';
+import {goJson} from '../errors/go-text.ts';
 import {rulePath} from '../schema/rule-path.ts';
 import type {Schema} from '../schema/schema.ts';
 import type {DefinitionSubresources, DefinitionVersion, PrinterColumn, SelectableField} from './definition.ts';
@@ -21,7 +22,8 @@ export function deprecationErrors({deprecated, deprecationWarning}: DefinitionVe
       problems.push(`${what} ${index}`);
     }
   }
-  return problems.map((problem) => fieldErrors.invalid(`${path}.deprecationWarning`, deprecationWarning, problem));
+  const value = new ShownValue(goJson(deprecationWarning));
+  return problems.map((problem) => fieldErrors.invalid(`${path}.deprecationWarning`, value, problem));
 }
 
 export function subresourceErrors(subresources: DefinitionSubresources | undefined, path: string): FieldError[] {

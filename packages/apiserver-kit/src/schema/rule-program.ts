@@ -31,6 +31,7 @@ export class RuleEnvironment {
     const named = namedTypes(declared);
     const options = {
       libraries: kubernetesLibraries,
+      extensions: 'kubernetes' as const,
       homogeneousLiterals: true,
       fieldType: (object: string, field: string) => named.get(object)?.fields?.get(field)?.type,
     };
