@@ -1,4 +1,5 @@
 import {goQuote} from '../errors/go-text.ts';
+import {goTypeOf, goValue} from '../errors/go-value.ts';
 import {isJsonObject, type JsonValue} from '../json/json-value.ts';
 import {describeElement, fieldElement, itemElement, ListItemError, type PathElement} from './path-element.ts';
 import {formOf, type ListType, type MapType, type ScalarType, type ValueType} from './value-type.ts';
@@ -78,12 +79,6 @@ function wrongScalar(scalar: ScalarType, value: JsonValue): string | undefined {
   }
 }
 
-function goTypeOf(value: JsonValue): string {
-  if (Array.isArray(value)) return '[]interface {}';
-  if (isJsonObject(value)) return 'map[string]interface {}';
-  return typeof value === 'boolean' ? 'bool' : typeof value;
-}
-
 function describeWithType(value: JsonValue): string {
   return `&value.valueUnstructured{Value:${goSyntax(value)}}`;
 }
@@ -101,14 +96,4 @@ function goSyntax(value: JsonValue): string {
 
 function describe(value: JsonValue): string {
   return `&{${goValue(value)}}`;
-}
-
-function goValue(value: JsonValue): string {
-  if (Array.isArray(value)) return `[${value.map(goValue).join(' ')}]`;
-  if (value === null) return '<nil>';
-  if (!isJsonObject(value)) return String(value);
-  const members = Object.keys(value)
-    .toSorted()
-    .map((key) => `${key}:${goValue(value[key] ?? null)}`);
-  return `map[${members.join(' ')}]`;
 }

@@ -259,11 +259,26 @@ export class FieldManager {
     let ownership = this.#ownerships.get(subresource);
     if (ownership === undefined) {
       const reset = fieldPathSet(...(this.#options.reset?.[subresource] ?? []));
-      ownership = new Ownership({typeOf: this.#typeOf, reset});
+      const resetOnlyInVersion = this.#options.custom && subresource === '';
+      ownership = new Ownership({typeOf: this.#typeOf, reset, resetOnlyInVersion});
       this.#ownerships.set(subresource, ownership);
     }
     return ownership;
   }
+}
+
+/**
+ * An object about to be stored, with the managed fields of the present one where nothing else differs but their times: then nothing is to be
+ * written.
+ */
+export function withoutNewTimes(live: KubeObject, next: KubeObject): KubeObject {
+  const before = live.metadata.managedFields ?? [];
+  const after = next.metadata.managedFields ?? [];
+  if (before === after || before.length !== after.length) return next;
+  const timeless = ({time: _, ...entry}: ManagedFieldsEntry): ManagedFieldsEntry => entry;
+  if (!jsonEqual(before.map(timeless), after.map(timeless))) return next;
+  if (!jsonEqual(withManagedFields(live, undefined), withManagedFields(next, undefined))) return next;
+  return withManagedFields(next, live.metadata.managedFields);
 }
 
 /** An empty list of entries, or one empty entry. Custom objects lose an empty list before it can say anything. */

@@ -1,7 +1,16 @@
 import type {JsonObject, JsonValue} from '../json/json-value.ts';
 import {type Conflict, ConflictsError} from './apply-conflict.ts';
 import {type Comparison, compare} from './compare.ts';
-import {difference, type FieldSet, intersection, isEmptySet, pathsOf, recursiveDifference, union} from './field-set.ts';
+import {
+  difference,
+  emptySet,
+  type FieldSet,
+  intersection,
+  isEmptySet,
+  pathsOf,
+  recursiveDifference,
+  union,
+} from './field-set.ts';
 import type {Manager, Managers} from './managed-fields.ts';
 import {merge} from './merge.ts';
 import {ownedPaths} from './owned-paths.ts';
@@ -16,6 +25,11 @@ export interface OwnershipOptions {
   typeOf: TypeOfVersion;
   /** Paths that requests cannot change: nobody comes to own them. */
   reset: FieldSet;
+  /**
+   * Those who own fields in another version than that of the request lose even what it cannot change. That is how Kubernetes treats
+   * custom objects.
+   */
+  resetOnlyInVersion: boolean;
 }
 
 /** What counts of a comparison: what owners lose. */
@@ -28,10 +42,12 @@ interface Changes {
 export class Ownership {
   readonly #typeOf: TypeOfVersion;
   readonly #reset: FieldSet;
+  readonly #resetElsewhere: FieldSet;
 
-  constructor({typeOf, reset}: OwnershipOptions) {
+  constructor({typeOf, reset, resetOnlyInVersion}: OwnershipOptions) {
     this.#typeOf = typeOf;
     this.#reset = reset;
+    this.#resetElsewhere = resetOnlyInVersion ? emptySet : reset;
   }
 
   /**
@@ -99,13 +115,13 @@ export class Ownership {
     self?: string;
   }): void {
     const {live, next, managers, self} = change;
-    const versions = new Map([[change.apiVersion, this.#counted(change.comparison)]]);
+    const versions = new Map([[change.apiVersion, counted(change.comparison, this.#reset)]]);
     const changesIn = (apiVersion: string): Changes => {
       let changes = versions.get(apiVersion);
       if (changes === undefined) {
         const type = this.#typeOf(apiVersion)!;
         const same = type === this.#typeOf(change.apiVersion);
-        changes = this.#counted(same ? change.comparison : compare(type, live, next));
+        changes = counted(same ? change.comparison : compare(type, live, next), this.#resetElsewhere);
         versions.set(apiVersion, changes);
       }
       return changes;
@@ -123,13 +139,6 @@ export class Ownership {
     for (const [id, manager, set] of left) this.#put(managers, id, manager, set);
     const own = self === undefined ? undefined : managers.get(self);
     if (own && isEmptySet(own.set)) managers.delete(self!);
-  }
-
-  #counted({added, modified, removed}: Comparison): Changes {
-    return {
-      changed: recursiveDifference(union(modified, added), this.#reset),
-      removed: recursiveDifference(removed, this.#reset),
-    };
   }
 
   #prune(merged: JsonObject, managers: Managers, last: Manager | undefined, set: FieldSet): JsonObject {
@@ -158,6 +167,13 @@ export class Ownership {
     }
     return result;
   }
+}
+
+function counted({added, modified, removed}: Comparison, reset: FieldSet): Changes {
+  return {
+    changed: recursiveDifference(union(modified, added), reset),
+    removed: recursiveDifference(removed, reset),
+  };
 }
 
 function isSame({added, modified, removed}: Comparison): boolean {
