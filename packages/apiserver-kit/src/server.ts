@@ -11,6 +11,8 @@ import {customResourceDefinitionResource} from './crd/definition-resource.ts';
 import {Discovery} from './discovery/discovery.ts';
 import {ApiHandler} from './http/api-handler.ts';
 import {RequestMetrics} from './http/request-metrics.ts';
+import {OpenApi} from './openapi/open-api.ts';
+import {openApiHandler} from './openapi/open-api-handler.ts';
 import {Registry} from './registry/registry.ts';
 import type {Resource} from './registry/resource.ts';
 import type {Storage} from './storage/storage.ts';
@@ -156,6 +158,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     ...(audit && {audit}),
     paths: {
       discovery: new Discovery(registry),
+      openApi: openApiHandler(new OpenApi(registry, '1.36'), now),
       metrics: new RequestMetrics(),
       version: serverVersion(),
       isReady: () => !stopping.signal.aborted,
