@@ -1,45 +1,36 @@
 import {builtinKinds} from '../gen/kinds.ts';
 import type {JsonObject} from '../json/json-value.ts';
 import {apiVersionOf, type KubeObject} from '../kube-object.ts';
-import {
-  type Resource,
-  type ResourceVersion,
-  resourceName,
-  type Strategy,
-  type Subresource,
-} from '../registry/resource.ts';
+import {type Resource, type ResourceVersion, resourceName, type Subresource} from '../registry/resource.ts';
 import type {BuiltinKind} from './builtin-kind.ts';
+import {type AddressRanges, defaultRanges} from './core/service-addresses.ts';
 import {builtinSchema, definitionName} from './definitions.ts';
 import {shapeOf} from './go-shape.ts';
+import {builtinRules} from './kinds.ts';
+import type {BuiltinRules} from './rules.ts';
+import type {BuiltinStores} from './stores.ts';
 
 /** What the rules of built-in kinds need from outside. */
 export interface BuiltinDependencies {
-  /** More subresources, by resource: those that reach a kubelet, or sign tokens. */
+  /** The Registry in which they are installed; asked when there is something to do, not before. */
+  stores: BuiltinStores;
+  /** More subresources, by resource: those that reach a kubelet (`pods`), or sign tokens (`serviceaccounts`). */
   subresources?: Readonly<Record<string, readonly Subresource[]>>;
+  /** Default: {@link defaultRanges}. */
+  ranges?: AddressRanges;
+  now?: () => Date;
 }
 
-/** What is special about a kind. */
-export interface BuiltinRules {
-  strategy?: Strategy;
-  /** What kube-apiserver's code fills in: on a decoded object, in place. */
-  defaults?(object: KubeObject): void;
-  version?: Pick<ResourceVersion, 'table' | 'selectableFields' | 'selectableField'>;
-  scale?: NonNullable<ResourceVersion['subresources']['scale']>;
-  subresources?: readonly Subresource[];
-}
-
-/** Resources that other parts of the server bring. */
-const elsewhere = new Set(['customresourcedefinitions.apiextensions.k8s.io']);
+/** Resources that other parts of the server bring, and Events of events.k8s.io, which are those of the core group. */
+const elsewhere = new Set(['customresourcedefinitions.apiextensions.k8s.io', 'events.events.k8s.io']);
 
 /** The kinds that every Kubernetes has, as far as this server has them. CustomResourceDefinitions and reviews are not among them. */
-export function builtinResources(dependencies: BuiltinDependencies = {}): Resource[] {
+export function builtinResources(dependencies: BuiltinDependencies): Resource[] {
+  const {stores, now = () => new Date(), ranges = defaultRanges} = dependencies;
+  const rules = builtinRules({stores, now, ranges});
   return builtinKinds
     .filter((kind) => kind.verbs.includes('list') && !elsewhere.has(resourceName(kind)))
-    .map((kind) => builtinResource(kind, rulesOf(kind), dependencies));
-}
-
-function rulesOf(_kind: BuiltinKind): BuiltinRules {
-  return {};
+    .map((kind) => builtinResource(kind, rules[resourceName(kind)] ?? {}, dependencies));
 }
 
 function builtinResource(kind: BuiltinKind, rules: BuiltinRules, dependencies: BuiltinDependencies): Resource {

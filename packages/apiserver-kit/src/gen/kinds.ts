@@ -30,58 +30,12 @@ export const builtinKinds: readonly BuiltinKind[] = [
   {
     "group": "",
     "version": "v1",
-    "plural": "endpoints",
-    "singular": "endpoints",
-    "kind": "Endpoints",
-    "namespaced": true,
-    "shortNames": [
-      "ep"
-    ],
-    "categories": [],
-    "verbs": [
-      "create",
-      "delete",
-      "deletecollection",
-      "get",
-      "list",
-      "patch",
-      "update",
-      "watch"
-    ],
-    "subresources": []
-  },
-  {
-    "group": "",
-    "version": "v1",
     "plural": "events",
     "singular": "event",
     "kind": "Event",
     "namespaced": true,
     "shortNames": [
       "ev"
-    ],
-    "categories": [],
-    "verbs": [
-      "create",
-      "delete",
-      "deletecollection",
-      "get",
-      "list",
-      "patch",
-      "update",
-      "watch"
-    ],
-    "subresources": []
-  },
-  {
-    "group": "",
-    "version": "v1",
-    "plural": "limitranges",
-    "singular": "limitrange",
-    "kind": "LimitRange",
-    "namespaced": true,
-    "shortNames": [
-      "limits"
     ],
     "categories": [],
     "verbs": [
@@ -225,41 +179,6 @@ export const builtinKinds: readonly BuiltinKind[] = [
   {
     "group": "",
     "version": "v1",
-    "plural": "persistentvolumes",
-    "singular": "persistentvolume",
-    "kind": "PersistentVolume",
-    "namespaced": false,
-    "shortNames": [
-      "pv"
-    ],
-    "categories": [],
-    "verbs": [
-      "create",
-      "delete",
-      "deletecollection",
-      "get",
-      "list",
-      "patch",
-      "update",
-      "watch"
-    ],
-    "subresources": [
-      {
-        "name": "status",
-        "group": "",
-        "version": "v1",
-        "kind": "PersistentVolume",
-        "verbs": [
-          "get",
-          "patch",
-          "update"
-        ]
-      }
-    ]
-  },
-  {
-    "group": "",
-    "version": "v1",
     "plural": "pods",
     "singular": "pod",
     "kind": "Pod",
@@ -389,27 +308,6 @@ export const builtinKinds: readonly BuiltinKind[] = [
   {
     "group": "",
     "version": "v1",
-    "plural": "podtemplates",
-    "singular": "podtemplate",
-    "kind": "PodTemplate",
-    "namespaced": true,
-    "shortNames": [],
-    "categories": [],
-    "verbs": [
-      "create",
-      "delete",
-      "deletecollection",
-      "get",
-      "list",
-      "patch",
-      "update",
-      "watch"
-    ],
-    "subresources": []
-  },
-  {
-    "group": "",
-    "version": "v1",
     "plural": "secrets",
     "singular": "secret",
     "kind": "Secret",
@@ -510,27 +408,6 @@ export const builtinKinds: readonly BuiltinKind[] = [
         ]
       }
     ]
-  },
-  {
-    "group": "apps",
-    "version": "v1",
-    "plural": "controllerrevisions",
-    "singular": "controllerrevision",
-    "kind": "ControllerRevision",
-    "namespaced": true,
-    "shortNames": [],
-    "categories": [],
-    "verbs": [
-      "create",
-      "delete",
-      "deletecollection",
-      "get",
-      "list",
-      "patch",
-      "update",
-      "watch"
-    ],
-    "subresources": []
   },
   {
     "group": "apps",
@@ -956,41 +833,6 @@ export const builtinKinds: readonly BuiltinKind[] = [
       "watch"
     ],
     "subresources": []
-  },
-  {
-    "group": "batch",
-    "version": "v1",
-    "plural": "jobs",
-    "singular": "job",
-    "kind": "Job",
-    "namespaced": true,
-    "shortNames": [],
-    "categories": [
-      "all"
-    ],
-    "verbs": [
-      "create",
-      "delete",
-      "deletecollection",
-      "get",
-      "list",
-      "patch",
-      "update",
-      "watch"
-    ],
-    "subresources": [
-      {
-        "name": "status",
-        "group": "batch",
-        "version": "v1",
-        "kind": "Job",
-        "verbs": [
-          "get",
-          "patch",
-          "update"
-        ]
-      }
-    ]
   },
   {
     "group": "apiextensions.k8s.io",

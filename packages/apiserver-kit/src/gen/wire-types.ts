@@ -52,10 +52,6 @@ export const wireTypeTexts: Readonly<Record<string, string>> = {
     '"s"',
   "io.k8s.api.admissionregistration.v1.Variable":
     '[["name",1,"s",""],["expression",2,"s",""]]',
-  "io.k8s.api.apps.v1.ControllerRevision":
-    '[["kind",0,"s","o"],["apiVersion",0,"s","o"],["metadata",1,"io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta","o"],["data",2,"io.k8s.apimachinery.pkg.runtime.RawExtension","o"],["revision",3,"l",""]]',
-  "io.k8s.api.apps.v1.ControllerRevisionList":
-    '[["kind",0,"s","o"],["apiVersion",0,"s","o"],["metadata",1,"io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta","o"],["items",2,"[io.k8s.api.apps.v1.ControllerRevision",""]]',
   "io.k8s.api.apps.v1.DaemonSet":
     '[["kind",0,"s","o"],["apiVersion",0,"s","o"],["metadata",1,"io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta","o"],["spec",2,"io.k8s.api.apps.v1.DaemonSetSpec","o"],["status",3,"io.k8s.api.apps.v1.DaemonSetStatus","o"]]',
   "io.k8s.api.apps.v1.DaemonSetCondition":
@@ -190,40 +186,6 @@ export const wireTypeTexts: Readonly<Record<string, string>> = {
     '[["replicas",1,"i","o"]]',
   "io.k8s.api.autoscaling.v1.ScaleStatus":
     '[["replicas",1,"i",""],["selector",2,"s","o"]]',
-  "io.k8s.api.batch.v1.CompletionMode":
-    '"s"',
-  "io.k8s.api.batch.v1.Job":
-    '[["kind",0,"s","o"],["apiVersion",0,"s","o"],["metadata",1,"io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta","o"],["spec",2,"io.k8s.api.batch.v1.JobSpec","o"],["status",3,"io.k8s.api.batch.v1.JobStatus","o"]]',
-  "io.k8s.api.batch.v1.JobCondition":
-    '[["type",1,"io.k8s.api.batch.v1.JobConditionType",""],["status",2,"io.k8s.api.core.v1.ConditionStatus",""],["lastProbeTime",3,"io.k8s.apimachinery.pkg.apis.meta.v1.Time","o"],["lastTransitionTime",4,"io.k8s.apimachinery.pkg.apis.meta.v1.Time","o"],["reason",5,"s","o"],["message",6,"s","o"]]',
-  "io.k8s.api.batch.v1.JobConditionType":
-    '"s"',
-  "io.k8s.api.batch.v1.JobList":
-    '[["kind",0,"s","o"],["apiVersion",0,"s","o"],["metadata",1,"io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta","o"],["items",2,"[io.k8s.api.batch.v1.Job",""]]',
-  "io.k8s.api.batch.v1.JobSpec":
-    '[["parallelism",1,"*i","o"],["completions",2,"*i","o"],["activeDeadlineSeconds",3,"*l","o"],["podFailurePolicy",11,"*io.k8s.api.batch.v1.PodFailurePolicy","o"],["successPolicy",16,"*io.k8s.api.batch.v1.SuccessPolicy","o"],["backoffLimit",7,"*i","o"],["backoffLimitPerIndex",12,"*i","o"],["maxFailedIndexes",13,"*i","o"],["selector",4,"*io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector","o"],["manualSelector",5,"*b","o"],["template",6,"io.k8s.api.core.v1.PodTemplateSpec",""],["ttlSecondsAfterFinished",8,"*i","o"],["completionMode",9,"*io.k8s.api.batch.v1.CompletionMode","o"],["suspend",10,"*b","o"],["podReplacementPolicy",14,"*io.k8s.api.batch.v1.PodReplacementPolicy","o"],["managedBy",15,"*s","o"]]',
-  "io.k8s.api.batch.v1.JobStatus":
-    '[["conditions",1,"[io.k8s.api.batch.v1.JobCondition","o"],["startTime",2,"*io.k8s.apimachinery.pkg.apis.meta.v1.Time","o"],["completionTime",3,"*io.k8s.apimachinery.pkg.apis.meta.v1.Time","o"],["active",4,"i","o"],["succeeded",5,"i","o"],["failed",6,"i","o"],["terminating",11,"*i","o"],["completedIndexes",7,"s","o"],["failedIndexes",10,"*s","o"],["uncountedTerminatedPods",8,"*io.k8s.api.batch.v1.UncountedTerminatedPods","o"],["ready",9,"*i","o"]]',
-  "io.k8s.api.batch.v1.PodFailurePolicy":
-    '[["rules",1,"[io.k8s.api.batch.v1.PodFailurePolicyRule",""]]',
-  "io.k8s.api.batch.v1.PodFailurePolicyAction":
-    '"s"',
-  "io.k8s.api.batch.v1.PodFailurePolicyOnExitCodesOperator":
-    '"s"',
-  "io.k8s.api.batch.v1.PodFailurePolicyOnExitCodesRequirement":
-    '[["containerName",1,"*s","o"],["operator",2,"io.k8s.api.batch.v1.PodFailurePolicyOnExitCodesOperator",""],["values",3,"[i",""]]',
-  "io.k8s.api.batch.v1.PodFailurePolicyOnPodConditionsPattern":
-    '[["type",1,"io.k8s.api.core.v1.PodConditionType",""],["status",2,"io.k8s.api.core.v1.ConditionStatus",""]]',
-  "io.k8s.api.batch.v1.PodFailurePolicyRule":
-    '[["action",1,"io.k8s.api.batch.v1.PodFailurePolicyAction",""],["onExitCodes",2,"*io.k8s.api.batch.v1.PodFailurePolicyOnExitCodesRequirement","o"],["onPodConditions",3,"[io.k8s.api.batch.v1.PodFailurePolicyOnPodConditionsPattern","o"]]',
-  "io.k8s.api.batch.v1.PodReplacementPolicy":
-    '"s"',
-  "io.k8s.api.batch.v1.SuccessPolicy":
-    '[["rules",1,"[io.k8s.api.batch.v1.SuccessPolicyRule",""]]',
-  "io.k8s.api.batch.v1.SuccessPolicyRule":
-    '[["succeededIndexes",1,"*s","o"],["succeededCount",2,"*i","o"]]',
-  "io.k8s.api.batch.v1.UncountedTerminatedPods":
-    '[["succeeded",1,"[s","o"],["failed",2,"[s","o"]]',
   "io.k8s.api.coordination.v1.CoordinatedLeaseStrategy":
     '"s"',
   "io.k8s.api.coordination.v1.Lease":
@@ -248,26 +210,18 @@ export const wireTypeTexts: Readonly<Record<string, string>> = {
     '"s"',
   "io.k8s.api.core.v1.AzureDiskVolumeSource":
     '[["diskName",1,"s",""],["diskURI",2,"s",""],["cachingMode",3,"*io.k8s.api.core.v1.AzureDataDiskCachingMode","o"],["fsType",4,"*s","o"],["readOnly",5,"*b","o"],["kind",6,"*io.k8s.api.core.v1.AzureDataDiskKind","o"]]',
-  "io.k8s.api.core.v1.AzureFilePersistentVolumeSource":
-    '[["secretName",1,"s",""],["shareName",2,"s",""],["readOnly",3,"b","o"],["secretNamespace",4,"*s",""]]',
   "io.k8s.api.core.v1.AzureFileVolumeSource":
     '[["secretName",1,"s",""],["shareName",2,"s",""],["readOnly",3,"b","o"]]',
   "io.k8s.api.core.v1.Binding":
     '[["kind",0,"s","o"],["apiVersion",0,"s","o"],["metadata",1,"io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta","o"],["target",2,"io.k8s.api.core.v1.ObjectReference",""]]',
-  "io.k8s.api.core.v1.CSIPersistentVolumeSource":
-    '[["driver",1,"s",""],["volumeHandle",2,"s",""],["readOnly",3,"b","o"],["fsType",4,"s","o"],["volumeAttributes",5,"{s","o"],["controllerPublishSecretRef",6,"*io.k8s.api.core.v1.SecretReference","o"],["nodeStageSecretRef",7,"*io.k8s.api.core.v1.SecretReference","o"],["nodePublishSecretRef",8,"*io.k8s.api.core.v1.SecretReference","o"],["controllerExpandSecretRef",9,"*io.k8s.api.core.v1.SecretReference","o"],["nodeExpandSecretRef",10,"*io.k8s.api.core.v1.SecretReference","o"]]',
   "io.k8s.api.core.v1.CSIVolumeSource":
     '[["driver",1,"s",""],["readOnly",2,"*b","o"],["fsType",3,"*s","o"],["volumeAttributes",4,"{s","o"],["nodePublishSecretRef",5,"*io.k8s.api.core.v1.LocalObjectReference","o"]]',
   "io.k8s.api.core.v1.Capabilities":
     '[["add",1,"[io.k8s.api.core.v1.Capability","o"],["drop",2,"[io.k8s.api.core.v1.Capability","o"]]',
   "io.k8s.api.core.v1.Capability":
     '"s"',
-  "io.k8s.api.core.v1.CephFSPersistentVolumeSource":
-    '[["monitors",1,"[s",""],["path",2,"s","o"],["user",3,"s","o"],["secretFile",4,"s","o"],["secretRef",5,"*io.k8s.api.core.v1.SecretReference","o"],["readOnly",6,"b","o"]]',
   "io.k8s.api.core.v1.CephFSVolumeSource":
     '[["monitors",1,"[s",""],["path",2,"s","o"],["user",3,"s","o"],["secretFile",4,"s","o"],["secretRef",5,"*io.k8s.api.core.v1.LocalObjectReference","o"],["readOnly",6,"b","o"]]',
-  "io.k8s.api.core.v1.CinderPersistentVolumeSource":
-    '[["volumeID",1,"s",""],["fsType",2,"s","o"],["readOnly",3,"b","o"],["secretRef",4,"*io.k8s.api.core.v1.SecretReference","o"]]',
   "io.k8s.api.core.v1.CinderVolumeSource":
     '[["volumeID",1,"s",""],["fsType",2,"s","o"],["readOnly",3,"b","o"],["secretRef",4,"*io.k8s.api.core.v1.LocalObjectReference","o"]]',
   "io.k8s.api.core.v1.ClaimResourceStatus":
@@ -336,16 +290,6 @@ export const wireTypeTexts: Readonly<Record<string, string>> = {
     '[["items",1,"[io.k8s.api.core.v1.DownwardAPIVolumeFile","o"],["defaultMode",2,"*i","o"]]',
   "io.k8s.api.core.v1.EmptyDirVolumeSource":
     '[["medium",1,"io.k8s.api.core.v1.StorageMedium","o"],["sizeLimit",2,"*io.k8s.apimachinery.pkg.api.resource.Quantity","o"]]',
-  "io.k8s.api.core.v1.EndpointAddress":
-    '[["ip",1,"s",""],["hostname",3,"s","o"],["nodeName",4,"*s","o"],["targetRef",2,"*io.k8s.api.core.v1.ObjectReference","o"]]',
-  "io.k8s.api.core.v1.EndpointPort":
-    '[["name",1,"s","o"],["port",2,"i",""],["protocol",3,"io.k8s.api.core.v1.Protocol","o"],["appProtocol",4,"*s","o"]]',
-  "io.k8s.api.core.v1.EndpointSubset":
-    '[["addresses",1,"[io.k8s.api.core.v1.EndpointAddress","o"],["notReadyAddresses",2,"[io.k8s.api.core.v1.EndpointAddress","o"],["ports",3,"[io.k8s.api.core.v1.EndpointPort","o"]]',
-  "io.k8s.api.core.v1.Endpoints":
-    '[["kind",0,"s","o"],["apiVersion",0,"s","o"],["metadata",1,"io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta","o"],["subsets",2,"[io.k8s.api.core.v1.EndpointSubset","o"]]',
-  "io.k8s.api.core.v1.EndpointsList":
-    '[["kind",0,"s","o"],["apiVersion",0,"s","o"],["metadata",1,"io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta","o"],["items",2,"[io.k8s.api.core.v1.Endpoints",""]]',
   "io.k8s.api.core.v1.EnvFromSource":
     '[["prefix",1,"s","o"],["configMapRef",2,"*io.k8s.api.core.v1.ConfigMapEnvSource","o"],["secretRef",3,"*io.k8s.api.core.v1.SecretEnvSource","o"]]',
   "io.k8s.api.core.v1.EnvVar":
@@ -374,8 +318,6 @@ export const wireTypeTexts: Readonly<Record<string, string>> = {
     '[["volumeName",1,"s",""],["path",2,"s",""],["key",3,"s",""],["optional",4,"*b","o"]]',
   "io.k8s.api.core.v1.FinalizerName":
     '"s"',
-  "io.k8s.api.core.v1.FlexPersistentVolumeSource":
-    '[["driver",1,"s",""],["fsType",2,"s","o"],["secretRef",3,"*io.k8s.api.core.v1.SecretReference","o"],["readOnly",4,"b","o"],["options",5,"{s","o"]]',
   "io.k8s.api.core.v1.FlexVolumeSource":
     '[["driver",1,"s",""],["fsType",2,"s","o"],["secretRef",3,"*io.k8s.api.core.v1.LocalObjectReference","o"],["readOnly",4,"b","o"],["options",5,"{s","o"]]',
   "io.k8s.api.core.v1.FlockerVolumeSource":
@@ -386,8 +328,6 @@ export const wireTypeTexts: Readonly<Record<string, string>> = {
     '[["port",1,"i",""],["service",2,"*s",""]]',
   "io.k8s.api.core.v1.GitRepoVolumeSource":
     '[["repository",1,"s",""],["revision",2,"s","o"],["directory",3,"s","o"]]',
-  "io.k8s.api.core.v1.GlusterfsPersistentVolumeSource":
-    '[["endpoints",1,"s",""],["path",2,"s",""],["readOnly",3,"b","o"],["endpointsNamespace",4,"*s","o"]]',
   "io.k8s.api.core.v1.GlusterfsVolumeSource":
     '[["endpoints",1,"s",""],["path",2,"s",""],["readOnly",3,"b","o"]]',
   "io.k8s.api.core.v1.HTTPGetAction":
@@ -406,8 +346,6 @@ export const wireTypeTexts: Readonly<Record<string, string>> = {
     '"s"',
   "io.k8s.api.core.v1.IPFamilyPolicy":
     '"s"',
-  "io.k8s.api.core.v1.ISCSIPersistentVolumeSource":
-    '[["targetPortal",1,"s",""],["iqn",2,"s",""],["lun",3,"i",""],["iscsiInterface",4,"s","o"],["fsType",5,"s","o"],["readOnly",6,"b","o"],["portals",7,"[s","o"],["chapAuthDiscovery",8,"b","o"],["chapAuthSession",11,"b","o"],["secretRef",10,"*io.k8s.api.core.v1.SecretReference","o"],["initiatorName",12,"*s","o"]]',
   "io.k8s.api.core.v1.ISCSIVolumeSource":
     '[["targetPortal",1,"s",""],["iqn",2,"s",""],["lun",3,"i",""],["iscsiInterface",4,"s","o"],["fsType",5,"s","o"],["readOnly",6,"b","o"],["portals",7,"[s","o"],["chapAuthDiscovery",8,"b","o"],["chapAuthSession",11,"b","o"],["secretRef",10,"*io.k8s.api.core.v1.LocalObjectReference","o"],["initiatorName",12,"*s","o"]]',
   "io.k8s.api.core.v1.ImageVolumeSource":
@@ -420,16 +358,6 @@ export const wireTypeTexts: Readonly<Record<string, string>> = {
     '[["postStart",1,"*io.k8s.api.core.v1.LifecycleHandler","o"],["preStop",2,"*io.k8s.api.core.v1.LifecycleHandler","o"],["stopSignal",3,"*io.k8s.api.core.v1.Signal","o"]]',
   "io.k8s.api.core.v1.LifecycleHandler":
     '[["exec",1,"*io.k8s.api.core.v1.ExecAction","o"],["httpGet",2,"*io.k8s.api.core.v1.HTTPGetAction","o"],["tcpSocket",3,"*io.k8s.api.core.v1.TCPSocketAction","o"],["sleep",4,"*io.k8s.api.core.v1.SleepAction","o"]]',
-  "io.k8s.api.core.v1.LimitRange":
-    '[["kind",0,"s","o"],["apiVersion",0,"s","o"],["metadata",1,"io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta","o"],["spec",2,"io.k8s.api.core.v1.LimitRangeSpec","o"]]',
-  "io.k8s.api.core.v1.LimitRangeItem":
-    '[["type",1,"io.k8s.api.core.v1.LimitType",""],["max",2,"io.k8s.api.core.v1.ResourceList","o"],["min",3,"io.k8s.api.core.v1.ResourceList","o"],["default",4,"io.k8s.api.core.v1.ResourceList","o"],["defaultRequest",5,"io.k8s.api.core.v1.ResourceList","o"],["maxLimitRequestRatio",6,"io.k8s.api.core.v1.ResourceList","o"]]',
-  "io.k8s.api.core.v1.LimitRangeList":
-    '[["kind",0,"s","o"],["apiVersion",0,"s","o"],["metadata",1,"io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta","o"],["items",2,"[io.k8s.api.core.v1.LimitRange",""]]',
-  "io.k8s.api.core.v1.LimitRangeSpec":
-    '[["limits",1,"[io.k8s.api.core.v1.LimitRangeItem",""]]',
-  "io.k8s.api.core.v1.LimitType":
-    '"s"',
   "io.k8s.api.core.v1.LinuxContainerUser":
     '[["uid",1,"l",""],["gid",2,"l",""],["supplementalGroups",3,"[l","o"]]',
   "io.k8s.api.core.v1.LoadBalancerIPMode":
@@ -440,8 +368,6 @@ export const wireTypeTexts: Readonly<Record<string, string>> = {
     '[["ingress",1,"[io.k8s.api.core.v1.LoadBalancerIngress","o"]]',
   "io.k8s.api.core.v1.LocalObjectReference":
     '[["name",1,"s","o"]]',
-  "io.k8s.api.core.v1.LocalVolumeSource":
-    '[["path",1,"s",""],["fsType",2,"*s","o"]]',
   "io.k8s.api.core.v1.ModifyVolumeStatus":
     '[["targetVolumeAttributesClassName",1,"s","o"],["status",2,"io.k8s.api.core.v1.PersistentVolumeClaimModifyVolumeStatus",""]]',
   "io.k8s.api.core.v1.MountPropagationMode":
@@ -516,8 +442,6 @@ export const wireTypeTexts: Readonly<Record<string, string>> = {
     '[["apiVersion",1,"s","o"],["fieldPath",2,"s",""]]',
   "io.k8s.api.core.v1.ObjectReference":
     '[["kind",1,"s","o"],["namespace",2,"s","o"],["name",3,"s","o"],["uid",4,"s","o"],["apiVersion",5,"s","o"],["resourceVersion",6,"s","o"],["fieldPath",7,"s","o"]]',
-  "io.k8s.api.core.v1.PersistentVolume":
-    '[["kind",0,"s","o"],["apiVersion",0,"s","o"],["metadata",1,"io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta","o"],["spec",2,"io.k8s.api.core.v1.PersistentVolumeSpec","o"],["status",3,"io.k8s.api.core.v1.PersistentVolumeStatus","o"]]',
   "io.k8s.api.core.v1.PersistentVolumeAccessMode":
     '"s"',
   "io.k8s.api.core.v1.PersistentVolumeClaim":
@@ -540,20 +464,8 @@ export const wireTypeTexts: Readonly<Record<string, string>> = {
     '[["metadata",1,"io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta","o"],["spec",2,"io.k8s.api.core.v1.PersistentVolumeClaimSpec",""]]',
   "io.k8s.api.core.v1.PersistentVolumeClaimVolumeSource":
     '[["claimName",1,"s",""],["readOnly",2,"b","o"]]',
-  "io.k8s.api.core.v1.PersistentVolumeList":
-    '[["kind",0,"s","o"],["apiVersion",0,"s","o"],["metadata",1,"io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta","o"],["items",2,"[io.k8s.api.core.v1.PersistentVolume",""]]',
   "io.k8s.api.core.v1.PersistentVolumeMode":
     '"s"',
-  "io.k8s.api.core.v1.PersistentVolumePhase":
-    '"s"',
-  "io.k8s.api.core.v1.PersistentVolumeReclaimPolicy":
-    '"s"',
-  "io.k8s.api.core.v1.PersistentVolumeSource":
-    '[["gcePersistentDisk",1,"*io.k8s.api.core.v1.GCEPersistentDiskVolumeSource","o"],["awsElasticBlockStore",2,"*io.k8s.api.core.v1.AWSElasticBlockStoreVolumeSource","o"],["hostPath",3,"*io.k8s.api.core.v1.HostPathVolumeSource","o"],["glusterfs",4,"*io.k8s.api.core.v1.GlusterfsPersistentVolumeSource","o"],["nfs",5,"*io.k8s.api.core.v1.NFSVolumeSource","o"],["rbd",6,"*io.k8s.api.core.v1.RBDPersistentVolumeSource","o"],["iscsi",7,"*io.k8s.api.core.v1.ISCSIPersistentVolumeSource","o"],["cinder",8,"*io.k8s.api.core.v1.CinderPersistentVolumeSource","o"],["cephfs",9,"*io.k8s.api.core.v1.CephFSPersistentVolumeSource","o"],["fc",10,"*io.k8s.api.core.v1.FCVolumeSource","o"],["flocker",11,"*io.k8s.api.core.v1.FlockerVolumeSource","o"],["flexVolume",12,"*io.k8s.api.core.v1.FlexPersistentVolumeSource","o"],["azureFile",13,"*io.k8s.api.core.v1.AzureFilePersistentVolumeSource","o"],["vsphereVolume",14,"*io.k8s.api.core.v1.VsphereVirtualDiskVolumeSource","o"],["quobyte",15,"*io.k8s.api.core.v1.QuobyteVolumeSource","o"],["azureDisk",16,"*io.k8s.api.core.v1.AzureDiskVolumeSource","o"],["photonPersistentDisk",17,"*io.k8s.api.core.v1.PhotonPersistentDiskVolumeSource","o"],["portworxVolume",18,"*io.k8s.api.core.v1.PortworxVolumeSource","o"],["scaleIO",19,"*io.k8s.api.core.v1.ScaleIOPersistentVolumeSource","o"],["local",20,"*io.k8s.api.core.v1.LocalVolumeSource","o"],["storageos",21,"*io.k8s.api.core.v1.StorageOSPersistentVolumeSource","o"],["csi",22,"*io.k8s.api.core.v1.CSIPersistentVolumeSource","o"]]',
-  "io.k8s.api.core.v1.PersistentVolumeSpec":
-    '[["capacity",1,"io.k8s.api.core.v1.ResourceList","o"],["",2,"io.k8s.api.core.v1.PersistentVolumeSource",""],["accessModes",3,"[io.k8s.api.core.v1.PersistentVolumeAccessMode","o"],["claimRef",4,"*io.k8s.api.core.v1.ObjectReference","o"],["persistentVolumeReclaimPolicy",5,"io.k8s.api.core.v1.PersistentVolumeReclaimPolicy","o"],["storageClassName",6,"s","o"],["mountOptions",7,"[s","o"],["volumeMode",8,"*io.k8s.api.core.v1.PersistentVolumeMode","o"],["nodeAffinity",9,"*io.k8s.api.core.v1.VolumeNodeAffinity","o"],["volumeAttributesClassName",10,"*s","o"]]',
-  "io.k8s.api.core.v1.PersistentVolumeStatus":
-    '[["phase",1,"io.k8s.api.core.v1.PersistentVolumePhase","o"],["message",2,"s","o"],["reason",3,"s","o"],["lastPhaseTransitionTime",4,"*io.k8s.apimachinery.pkg.apis.meta.v1.Time","o"]]',
   "io.k8s.api.core.v1.PhotonPersistentDiskVolumeSource":
     '[["pdID",1,"s",""],["fsType",2,"s","o"]]',
   "io.k8s.api.core.v1.Pod":
@@ -608,10 +520,6 @@ export const wireTypeTexts: Readonly<Record<string, string>> = {
     '[["volumes",1,"[io.k8s.api.core.v1.Volume","o"],["initContainers",20,"[io.k8s.api.core.v1.Container","o"],["containers",2,"[io.k8s.api.core.v1.Container",""],["ephemeralContainers",34,"[io.k8s.api.core.v1.EphemeralContainer","o"],["restartPolicy",3,"io.k8s.api.core.v1.RestartPolicy","o"],["terminationGracePeriodSeconds",4,"*l","o"],["activeDeadlineSeconds",5,"*l","o"],["dnsPolicy",6,"io.k8s.api.core.v1.DNSPolicy","o"],["nodeSelector",7,"{s","o"],["serviceAccountName",8,"s","o"],["serviceAccount",9,"s","o"],["automountServiceAccountToken",21,"*b","o"],["nodeName",10,"s","o"],["hostNetwork",11,"b","o"],["hostPID",12,"b","o"],["hostIPC",13,"b","o"],["shareProcessNamespace",27,"*b","o"],["securityContext",14,"*io.k8s.api.core.v1.PodSecurityContext","o"],["imagePullSecrets",15,"[io.k8s.api.core.v1.LocalObjectReference","o"],["hostname",16,"s","o"],["subdomain",17,"s","o"],["affinity",18,"*io.k8s.api.core.v1.Affinity","o"],["schedulerName",19,"s","o"],["tolerations",22,"[io.k8s.api.core.v1.Toleration","o"],["hostAliases",23,"[io.k8s.api.core.v1.HostAlias","o"],["priorityClassName",24,"s","o"],["priority",25,"*i","o"],["dnsConfig",26,"*io.k8s.api.core.v1.PodDNSConfig","o"],["readinessGates",28,"[io.k8s.api.core.v1.PodReadinessGate","o"],["runtimeClassName",29,"*s","o"],["enableServiceLinks",30,"*b","o"],["preemptionPolicy",31,"*io.k8s.api.core.v1.PreemptionPolicy","o"],["overhead",32,"io.k8s.api.core.v1.ResourceList","o"],["topologySpreadConstraints",33,"[io.k8s.api.core.v1.TopologySpreadConstraint","o"],["setHostnameAsFQDN",35,"*b","o"],["os",36,"*io.k8s.api.core.v1.PodOS","o"],["hostUsers",37,"*b","o"],["schedulingGates",38,"[io.k8s.api.core.v1.PodSchedulingGate","o"],["resourceClaims",39,"[io.k8s.api.core.v1.PodResourceClaim","o"],["resources",40,"*io.k8s.api.core.v1.ResourceRequirements","o"],["hostnameOverride",41,"*s","o"],["schedulingGroup",43,"*io.k8s.api.core.v1.PodSchedulingGroup","o"]]',
   "io.k8s.api.core.v1.PodStatus":
     '[["observedGeneration",17,"l","o"],["phase",1,"io.k8s.api.core.v1.PodPhase","o"],["conditions",2,"[io.k8s.api.core.v1.PodCondition","o"],["message",3,"s","o"],["reason",4,"s","o"],["nominatedNodeName",11,"s","o"],["hostIP",5,"s","o"],["hostIPs",16,"[io.k8s.api.core.v1.HostIP","o"],["podIP",6,"s","o"],["podIPs",12,"[io.k8s.api.core.v1.PodIP","o"],["startTime",7,"*io.k8s.apimachinery.pkg.apis.meta.v1.Time","o"],["initContainerStatuses",10,"[io.k8s.api.core.v1.ContainerStatus","o"],["containerStatuses",8,"[io.k8s.api.core.v1.ContainerStatus","o"],["qosClass",9,"io.k8s.api.core.v1.PodQOSClass","o"],["ephemeralContainerStatuses",13,"[io.k8s.api.core.v1.ContainerStatus","o"],["resize",14,"io.k8s.api.core.v1.PodResizeStatus","o"],["resourceClaimStatuses",15,"[io.k8s.api.core.v1.PodResourceClaimStatus","o"],["extendedResourceClaimStatus",18,"*io.k8s.api.core.v1.PodExtendedResourceClaimStatus","o"],["allocatedResources",19,"io.k8s.api.core.v1.ResourceList","o"],["resources",20,"*io.k8s.api.core.v1.ResourceRequirements","o"],["nodeAllocatableResourceClaimStatuses",21,"[io.k8s.api.core.v1.NodeAllocatableResourceClaimStatus","o"]]',
-  "io.k8s.api.core.v1.PodTemplate":
-    '[["kind",0,"s","o"],["apiVersion",0,"s","o"],["metadata",1,"io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta","o"],["template",2,"io.k8s.api.core.v1.PodTemplateSpec","o"]]',
-  "io.k8s.api.core.v1.PodTemplateList":
-    '[["kind",0,"s","o"],["apiVersion",0,"s","o"],["metadata",1,"io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta","o"],["items",2,"[io.k8s.api.core.v1.PodTemplate",""]]',
   "io.k8s.api.core.v1.PodTemplateSpec":
     '[["metadata",1,"io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta","o"],["spec",2,"io.k8s.api.core.v1.PodSpec","o"]]',
   "io.k8s.api.core.v1.PortStatus":
@@ -636,8 +544,6 @@ export const wireTypeTexts: Readonly<Record<string, string>> = {
     '"s"',
   "io.k8s.api.core.v1.QuobyteVolumeSource":
     '[["registry",1,"s",""],["volume",2,"s",""],["readOnly",3,"b","o"],["user",4,"s","o"],["group",5,"s","o"],["tenant",6,"s","o"]]',
-  "io.k8s.api.core.v1.RBDPersistentVolumeSource":
-    '[["monitors",1,"[s",""],["image",2,"s",""],["fsType",3,"s","o"],["pool",4,"s","o"],["user",5,"s","o"],["keyring",6,"s","o"],["secretRef",7,"*io.k8s.api.core.v1.SecretReference","o"],["readOnly",8,"b","o"]]',
   "io.k8s.api.core.v1.RBDVolumeSource":
     '[["monitors",1,"[s",""],["image",2,"s",""],["fsType",3,"s","o"],["pool",4,"s","o"],["user",5,"s","o"],["keyring",6,"s","o"],["secretRef",7,"*io.k8s.api.core.v1.LocalObjectReference","o"],["readOnly",8,"b","o"]]',
   "io.k8s.api.core.v1.RecursiveReadOnlyMode":
@@ -666,8 +572,6 @@ export const wireTypeTexts: Readonly<Record<string, string>> = {
     '"s"',
   "io.k8s.api.core.v1.SELinuxOptions":
     '[["user",1,"s","o"],["role",2,"s","o"],["type",3,"s","o"],["level",4,"s","o"]]',
-  "io.k8s.api.core.v1.ScaleIOPersistentVolumeSource":
-    '[["gateway",1,"s",""],["system",2,"s",""],["secretRef",3,"*io.k8s.api.core.v1.SecretReference",""],["sslEnabled",4,"b","o"],["protectionDomain",5,"s","o"],["storagePool",6,"s","o"],["storageMode",7,"s","o"],["volumeName",8,"s","o"],["fsType",9,"s","o"],["readOnly",10,"b","o"]]',
   "io.k8s.api.core.v1.ScaleIOVolumeSource":
     '[["gateway",1,"s",""],["system",2,"s",""],["secretRef",3,"*io.k8s.api.core.v1.LocalObjectReference",""],["sslEnabled",4,"b","o"],["protectionDomain",5,"s","o"],["storagePool",6,"s","o"],["storageMode",7,"s","o"],["volumeName",8,"s","o"],["fsType",9,"s","o"],["readOnly",10,"b","o"]]',
   "io.k8s.api.core.v1.SeccompProfile":
@@ -684,8 +588,6 @@ export const wireTypeTexts: Readonly<Record<string, string>> = {
     '[["kind",0,"s","o"],["apiVersion",0,"s","o"],["metadata",1,"io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta","o"],["items",2,"[io.k8s.api.core.v1.Secret",""]]',
   "io.k8s.api.core.v1.SecretProjection":
     '[["",1,"io.k8s.api.core.v1.LocalObjectReference",""],["items",2,"[io.k8s.api.core.v1.KeyToPath","o"],["optional",4,"*b","o"]]',
-  "io.k8s.api.core.v1.SecretReference":
-    '[["name",1,"s","o"],["namespace",2,"s","o"]]',
   "io.k8s.api.core.v1.SecretType":
     '"s"',
   "io.k8s.api.core.v1.SecretVolumeSource":
@@ -724,8 +626,6 @@ export const wireTypeTexts: Readonly<Record<string, string>> = {
     '[["seconds",1,"l",""]]',
   "io.k8s.api.core.v1.StorageMedium":
     '"s"',
-  "io.k8s.api.core.v1.StorageOSPersistentVolumeSource":
-    '[["volumeName",1,"s","o"],["volumeNamespace",2,"s","o"],["fsType",3,"s","o"],["readOnly",4,"b","o"],["secretRef",5,"*io.k8s.api.core.v1.ObjectReference","o"]]',
   "io.k8s.api.core.v1.StorageOSVolumeSource":
     '[["volumeName",1,"s","o"],["volumeNamespace",2,"s","o"],["fsType",3,"s","o"],["readOnly",4,"b","o"],["secretRef",5,"*io.k8s.api.core.v1.LocalObjectReference","o"]]',
   "io.k8s.api.core.v1.SupplementalGroupsPolicy":
@@ -764,8 +664,6 @@ export const wireTypeTexts: Readonly<Record<string, string>> = {
     '[["name",1,"s",""],["readOnly",2,"b","o"],["recursiveReadOnly",7,"*io.k8s.api.core.v1.RecursiveReadOnlyMode","o"],["mountPath",3,"s",""],["subPath",4,"s","o"],["mountPropagation",5,"*io.k8s.api.core.v1.MountPropagationMode","o"],["subPathExpr",6,"s","o"]]',
   "io.k8s.api.core.v1.VolumeMountStatus":
     '[["name",1,"s",""],["mountPath",2,"s",""],["readOnly",3,"b","o"],["recursiveReadOnly",4,"*io.k8s.api.core.v1.RecursiveReadOnlyMode","o"],["volumeStatus",5,"*io.k8s.api.core.v1.VolumeStatus","o"]]',
-  "io.k8s.api.core.v1.VolumeNodeAffinity":
-    '[["required",1,"*io.k8s.api.core.v1.NodeSelector","o"]]',
   "io.k8s.api.core.v1.VolumeProjection":
     '[["secret",1,"*io.k8s.api.core.v1.SecretProjection","o"],["downwardAPI",2,"*io.k8s.api.core.v1.DownwardAPIProjection","o"],["configMap",3,"*io.k8s.api.core.v1.ConfigMapProjection","o"],["serviceAccountToken",4,"*io.k8s.api.core.v1.ServiceAccountTokenProjection","o"],["clusterTrustBundle",5,"*io.k8s.api.core.v1.ClusterTrustBundleProjection","o"],["podCertificate",6,"*io.k8s.api.core.v1.PodCertificateProjection","o"]]',
   "io.k8s.api.core.v1.VolumeResourceRequirements":

@@ -1,0 +1,34 @@
+import type {Lease} from 'kubernetes-types/coordination/v1.js';
+import {type FieldError, fieldErrors} from '../../errors/field-error.ts';
+import type {BuiltinRules} from '../rules.ts';
+import {leaseTable} from '../tables/policy-tables.ts';
+import {notNegative} from '../validation/field-rules.ts';
+
+interface LeaseSpec {
+  leaseDurationSeconds?: number;
+  leaseTransitions?: number;
+  /** Of coordinated leader election. */
+  strategy?: string;
+  preferredHolder?: string;
+}
+
+/** Leases. */
+export const leaseRules: BuiltinRules = {
+  version: {table: leaseTable},
+  strategy: {
+    allowCreateOnUpdate: true,
+    allowUnconditionalUpdate: false,
+    validate(object): FieldError[] {
+      const spec: LeaseSpec = (object as Lease).spec ?? {};
+      const errors: FieldError[] = [];
+      if (spec.leaseDurationSeconds !== undefined && spec.leaseDurationSeconds <= 0)
+        errors.push(
+          fieldErrors.invalid('spec.leaseDurationSeconds', spec.leaseDurationSeconds, 'must be greater than 0'),
+        );
+      errors.push(...notNegative(spec.leaseTransitions, 'spec.leaseTransitions'));
+      if (spec.preferredHolder && !spec.strategy)
+        errors.push(fieldErrors.forbidden('spec.preferredHolder', 'may only be specified when `strategy` is defined'));
+      return errors;
+    },
+  },
+};

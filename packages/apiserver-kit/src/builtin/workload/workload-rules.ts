@@ -1,0 +1,78 @@
+import type {DaemonSet, Deployment, ReplicaSet, StatefulSet} from 'kubernetes-types/apps/v1.js';
+import type {ScaleSubresource} from '../../registry/resource.ts';
+import type {BuiltinRules} from '../rules.ts';
+import {isStatusWrite, statusIsolation} from '../status-isolation.ts';
+import {daemonSetTable, deploymentTable, replicaSetTable, statefulSetTable} from '../tables/workload-tables.ts';
+import {sameJson} from '../validation/field-rules.ts';
+import {daemonSetDefaults, deploymentDefaults, replicaSetDefaults, statefulSetDefaults} from './workload-defaults.ts';
+import {daemonSetProblems, deploymentProblems, replicaSetProblems, statefulSetProblems} from './workload-validation.ts';
+
+const scale: ScaleSubresource = {
+  specReplicasPath: '.spec.replicas',
+  statusReplicasPath: '.status.replicas',
+  labelSelectorPath: '.spec.selector',
+};
+
+/** Deployments. */
+export const deploymentRules: BuiltinRules = {
+  defaults: (object) => deploymentDefaults(object as Deployment),
+  version: {table: deploymentTable},
+  scale,
+  strategy: {
+    ...statusIsolation({initial: {}, generation: 'spec and annotations'}),
+    validate: (object, old, context) =>
+      isStatusWrite(context) ? [] : deploymentProblems(object as Deployment, old as Deployment | undefined),
+  },
+};
+
+/** ReplicaSets. */
+export const replicaSetRules: BuiltinRules = {
+  defaults: (object) => replicaSetDefaults(object as ReplicaSet),
+  version: {table: replicaSetTable},
+  scale,
+  strategy: {
+    ...statusIsolation({initial: {replicas: 0}, generation: 'spec'}),
+    validate: (object, old, context) =>
+      isStatusWrite(context) ? [] : replicaSetProblems(object as ReplicaSet, old as ReplicaSet | undefined),
+  },
+};
+
+/** StatefulSets. */
+export const statefulSetRules: BuiltinRules = {
+  defaults: (object) => statefulSetDefaults(object as StatefulSet),
+  version: {table: statefulSetTable},
+  scale,
+  strategy: {
+    ...statusIsolation({initial: {replicas: 0, availableReplicas: 0}, generation: 'spec'}),
+    validate: (object, old, context) =>
+      isStatusWrite(context) ? [] : statefulSetProblems(object as StatefulSet, old as StatefulSet | undefined),
+  },
+};
+
+const noNodes = {currentNumberScheduled: 0, numberMisscheduled: 0, desiredNumberScheduled: 0, numberReady: 0};
+
+const TEMPLATE_GENERATION = 'deprecated.daemonset.template.generation';
+const daemonSetIsolation = statusIsolation({initial: noNodes, generation: 'spec'});
+
+/** DaemonSets. */
+export const daemonSetRules: BuiltinRules = {
+  defaults: (object) => daemonSetDefaults(object as DaemonSet),
+  version: {table: daemonSetTable},
+  strategy: {
+    prepareForCreate(object) {
+      daemonSetIsolation.prepareForCreate(object);
+      object.metadata.annotations = {...object.metadata.annotations, [TEMPLATE_GENERATION]: '1'};
+    },
+    prepareForUpdate(object, old, context) {
+      daemonSetIsolation.prepareForUpdate(object, old, context);
+      const before = Number(old.metadata.annotations?.[TEMPLATE_GENERATION] ?? 0);
+      const changed = !sameJson((object as DaemonSet).spec?.template, (old as DaemonSet).spec?.template);
+      object.metadata.annotations = {
+        ...object.metadata.annotations,
+        [TEMPLATE_GENERATION]: `${changed ? before + 1 : before}`,
+      };
+    },
+    validate: (object, old, context) =>
+      isStatusWrite(context) ? [] : daemonSetProblems(object as DaemonSet, old as DaemonSet | undefined),
+  },
+};
