@@ -16,10 +16,7 @@ interface StatusIsolation {
 }
 
 /** Kinds with a status of its own: a write of the object leaves the status alone, and a write of the status everything else. */
-export function statusIsolation({
-  initial,
-  generation,
-}: StatusOptions): Required<Pick<Strategy, 'prepareForCreate' | 'prepareForUpdate'>> {
+export function statusIsolation({initial, generation}: StatusOptions): StatusIsolation {
   return {
     prepareForCreate(object) {
       object['status'] = cloneJson(initial);
