@@ -9,6 +9,7 @@ import {type Clock, systemClock} from './clock.ts';
 import {CustomResources} from './crd/custom-resources.ts';
 import {customResourceDefinitionResource} from './crd/definition-resource.ts';
 import {Discovery} from './discovery/discovery.ts';
+import {FlowControl, type FlowControlOptions} from './flow/flow-control.ts';
 import {ApiHandler} from './http/api-handler.ts';
 import {RequestMetrics} from './http/request-metrics.ts';
 import {OpenApi} from './openapi/open-api.ts';
@@ -36,6 +37,8 @@ export interface ApiServerOptions {
   audit?: AuditLog;
   /** Whether a watch may begin with the present state (`sendInitialEvents`). Default: true. */
   watchList?: boolean;
+  /** How many requests run at the same time. */
+  flowControl?: Omit<FlowControlOptions, 'clock'>;
   clock?: Clock;
   /** From 0 to 1, excluding 1. Default: Math.random. */
   random?: () => number;
@@ -146,7 +149,9 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const parts = configure(registry);
   const now = (): Date => new Date(clock.now());
   await Promise.all(
-    [...parts.resources, customResourceDefinitionResource({now})].map(async (resource) => await registry.install(resource)),
+    [...parts.resources, customResourceDefinitionResource({now})].map(
+      async (resource) => await registry.install(resource),
+    ),
   );
   admission = parts.admission;
   const customs = await CustomResources.start(registry, {now, onError});
@@ -161,8 +166,10 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
       openApi: openApiHandler(new OpenApi(registry, '1.36'), now),
       metrics: new RequestMetrics(),
       version: serverVersion(),
+      isBuiltinGroup: (group) => [...registry.resources()].some((each) => !each.custom && each.group === group),
       isReady: () => !stopping.signal.aborted,
     },
+    flow: new FlowControl({...options.flowControl, clock}),
     watchList: options.watchList ?? true,
     stopping: stopping.signal,
     random,

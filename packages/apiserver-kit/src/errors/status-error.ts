@@ -1,4 +1,5 @@
 import type {JsonObject} from '../json/json-value.ts';
+import {goQuote} from './go-text.ts';
 import {describeFieldErrors, type FieldError} from './field-error.ts';
 
 export interface StatusCause extends JsonObject {
@@ -204,6 +205,4 @@ export const statusErrors = {
   },
 };
 
-function quote(text: string): string {
-  return JSON.stringify(text);
-}
+const quote = goQuote;

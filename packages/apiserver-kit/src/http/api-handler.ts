@@ -9,6 +9,8 @@ import {forbidden} from '../auth/forbidden.ts';
 import {type Impersonation, impersonate, impersonationHeaders} from '../auth/impersonation.ts';
 import {anonymousUser, type UserInfo} from '../auth/user-info.ts';
 import {StatusError, statusErrors} from '../errors/status-error.ts';
+import {BodyBudget} from '../flow/body-budget.ts';
+import type {FlowControl, Release} from '../flow/flow-control.ts';
 import type {Registry} from '../registry/registry.ts';
 import type {RequestContext} from '../registry/request-context.ts';
 import {writeOptionsOf} from '../rest/query-options.ts';
@@ -26,7 +28,7 @@ import {
   plainJson,
 } from './negotiation.ts';
 import {NotFoundPage} from './not-found-page.ts';
-import {handlePath, notFoundPage, type PathHandlers} from './path-handler.ts';
+import {handlePath, isHealthPath, notFoundPage, type PathHandlers} from './path-handler.ts';
 import {readBody} from './request-body.ts';
 import {parseRequest, type RequestInfo, type ResourceRequest} from './request-info.ts';
 
@@ -35,6 +37,7 @@ export interface ApiHandlerOptions {
   authenticator: Authenticator;
   authorizer: Authorizer;
   paths: PathHandlers;
+  flow: FlowControl;
   audit?: AuditLog;
   /** Whether a watch may begin with the present state. */
   watchList: boolean;
@@ -57,11 +60,18 @@ interface Passage {
   /** Of the answer, where it is an error. */
   failure?: StatusError;
   encoding: Encoding;
+  /** Lets the next request run. */
+  release: Release;
 }
+
+/** Of these the next request need not wait for the end. */
+const longRunning: ReadonlySet<string> = new Set(['exec', 'attach', 'portforward', 'proxy', 'log']);
+const reads: ReadonlySet<string> = new Set(['get', 'list', 'watch', 'head']);
 
 /** The way of every request: who, may they, what. */
 export class ApiHandler {
   readonly #options: ApiHandlerOptions;
+  readonly #bodies = new BodyBudget();
 
   constructor(options: ApiHandlerOptions) {
     this.#options = options;
@@ -80,11 +90,14 @@ export class ApiHandler {
       user: anonymousUser,
       annotations: {},
       encoding: {...plainJson, isPretty: wantsPretty(request)},
+      release: () => {},
     };
     try {
       await this.#pass(passage, exchange);
     } catch (error) {
       this.#fail(passage, error);
+    } finally {
+      passage.release();
     }
     this.#finish(passage);
   }
@@ -104,14 +117,32 @@ export class ApiHandler {
     );
     if (impersonation) passage.impersonation = impersonation;
     const effective = impersonation?.user ?? user;
+    await this.#admit(passage, effective);
     const access = {...attributes, user: effective};
     const {allowed, reason} = await authorizer(access);
     passage.annotations['authorization.k8s.io/decision'] = allowed ? 'allow' : 'forbid';
     if (reason !== '') passage.annotations['authorization.k8s.io/reason'] = reason;
-    if (!allowed) throw forbidden(access, reason);
+    if (!allowed) {
+      passage.writer.response.setHeader('X-Content-Type-Options', 'nosniff');
+      throw forbidden(access, reason);
+    }
     if (info.$case === 'path') {
       handlePath(info, request, passage.writer, this.#options.paths);
     } else await this.#answer(passage, info, effective, exchange);
+  }
+
+  /** Waits until it is the request's turn. @throws StatusError 429 */
+  async #admit(passage: Passage, user: UserInfo): Promise<void> {
+    const {info, writer} = passage;
+    if (info.$case === 'path' ? isHealthPath(info.path) : longRunning.has(info.subresource)) return;
+    const gone = new AbortController();
+    const abort = (): void => gone.abort();
+    writer.response.on('close', abort);
+    try {
+      passage.release = await this.#options.flow.admit({user, isWrite: !reads.has(info.verb), signal: gone.signal});
+    } finally {
+      writer.response.off('close', abort);
+    }
   }
 
   async #answer(
@@ -131,7 +162,7 @@ export class ApiHandler {
     const isRead = info.verb === 'list' || isStream;
     if (!custom && !matchesRoute(accept)) throw notAcceptableForRoute({isRead});
     const encoding = negotiate(accept, {isStream});
-    if (encoding === undefined) throw notAcceptable();
+    if (encoding === undefined) throw this.#notAcceptable(passage, isStream);
     passage.encoding = {...encoding, isPretty: passage.encoding.isPretty || encoding.isPretty};
     const controller = new AbortController();
     const abort = (): void => controller.abort();
@@ -168,11 +199,13 @@ export class ApiHandler {
         random,
         watchList: this.#options.watchList,
         start: () => {
+          passage.release();
           writer.start(contentTypeOf(passage.encoding));
           this.#record(passage, 'ResponseStarted');
         },
       },
     };
+    const share = this.#bodies.share();
     try {
       const answer = await route(
         {
@@ -181,7 +214,7 @@ export class ApiHandler {
           context,
           encoding: passage.encoding,
           contentType: contentType === undefined ? undefined : parseMediaType(contentType),
-          body: async () => await readBody(request),
+          body: async () => await readBody(request, {share}),
         },
         outlet,
       );
@@ -189,18 +222,23 @@ export class ApiHandler {
       const text = renderAnswer(answer, found, passage.encoding, info.query);
       writer.send(answer.$case === 'list' ? 200 : answer.code, contentTypeOf(passage.encoding), text);
     } finally {
+      share.end();
       stopping.removeEventListener('abort', abort);
     }
   }
 
+  /** The refusal is written in what the client takes, where that is only not what events are written in. */
+  #notAcceptable(passage: Passage, isStream: boolean): StatusError {
+    const encoding = negotiate(passage.request.headers.accept, {isStream: false});
+    if (encoding) passage.encoding = {...encoding, view: undefined};
+    return notAcceptable({isStream});
+  }
+
   /** Where kube-apiserver has no handler for a group, its router answers; else the handler of the group. */
-  #unknown({group, version}: ResourceRequest): Error {
-    for (const resource of this.#options.registry.resources()) {
-      if (!resource.custom && resource.group === group && resource.versions.some(({name}) => name === version)) {
-        return new StatusError(404, 'NotFound', 'the server could not find the requested resource', {});
-      }
-    }
-    return new NotFoundPage();
+  #unknown({group}: ResourceRequest): Error {
+    return this.#options.paths.isBuiltinGroup(group)
+      ? new StatusError(404, 'NotFound', 'the server could not find the requested resource', {})
+      : new NotFoundPage();
   }
 
   #fail(passage: Passage, error: unknown): void {

@@ -16,7 +16,7 @@ const JSON_TYPE = 'application/json';
 const YAML_TYPE = 'application/yaml';
 /** As kube-apiserver says it. Answers in protobuf are not given: clients that ask for it also take JSON. */
 const accepted = [JSON_TYPE, YAML_TYPE, 'application/vnd.kubernetes.protobuf'];
-const streamed = [';stream=watch', 'application/vnd.kubernetes.protobuf;stream=watch'];
+const streamed = [`${JSON_TYPE};stream=watch`, 'application/vnd.kubernetes.protobuf;stream=watch'];
 
 const views: Readonly<Record<string, ViewKind>> = {
   Table: 'Table',
@@ -61,13 +61,13 @@ function formatOf(name: string): Encoding['format'] | undefined {
   }
 }
 
-export function notAcceptable(): StatusError {
-  return statusErrors.notAcceptable(accepted);
+export function notAcceptable({isStream}: {isStream: boolean}): StatusError {
+  return statusErrors.notAcceptable(isStream ? streamed : accepted);
 }
 
 /** What the router of built-in kinds says to a media type that it never heard of. */
 export function notAcceptableForRoute({isRead}: {isRead: boolean}): StatusError {
-  const types = isRead ? [...accepted, `${JSON_TYPE}${streamed[0]}`, streamed[1]] : accepted;
+  const types = isRead ? [...accepted, ...streamed] : accepted;
   return new StatusError(
     406,
     'NotAcceptable',

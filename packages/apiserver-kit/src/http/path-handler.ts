@@ -1,5 +1,6 @@
 import type {IncomingMessage} from 'node:http';
 import type {Discovery} from '../discovery/discovery.ts';
+import {StatusError} from '../errors/status-error.ts';
 import {encodeJson} from '../json/encode-json.ts';
 import type {JsonObject} from '../json/json-value.ts';
 import type {AnswerWriter} from './answer-writer.ts';
@@ -13,12 +14,19 @@ export interface PathHandlers {
   version: JsonObject;
   /** Whether the server may be asked. */
   isReady(): boolean;
+  isBuiltinGroup(group: string): boolean;
   /** OpenAPI; false: there is no such document. */
   openApi?: (info: PathRequest, request: IncomingMessage, writer: AnswerWriter) => boolean;
 }
 
 const TEXT = 'text/plain; charset=utf-8';
 const JSON_TYPE = 'application/json';
+
+const HEALTH = /^\/(healthz|livez|readyz)(?:\/.*)?$/;
+
+export function isHealthPath(path: string): boolean {
+  return HEALTH.test(path);
+}
 
 /** Answers a request for a path. */
 export function handlePath(
@@ -28,15 +36,36 @@ export function handlePath(
   handlers: PathHandlers,
 ): void {
   const {path, verb} = info;
-  if (verb !== 'get' && verb !== 'head') return notFoundPage(writer);
-  const health = /^\/(healthz|livez|readyz)(?:\/.*)?$/.exec(path);
+  const isRead = verb === 'get' || verb === 'head';
+  if (!isRead && path !== '/apis') {
+    if (/^\/(?:version|api(?:\/.*)?)$/.test(path)) throw notAllowed();
+    return notFoundPage(writer);
+  }
+  const health = HEALTH.exec(path);
   if (health) return answerHealth(health[1]!, info, writer, handlers);
-  if (path === '/version' || path === '/version/') return writer.send(200, JSON_TYPE, JSON.stringify(handlers.version, undefined, 2));
-  if (path === '/metrics') return writer.send(200, 'text/plain; version=0.0.4; charset=utf-8', handlers.metrics.render());
+  if (path === '/version' || path === '/version/')
+    return writer.send(200, JSON_TYPE, JSON.stringify(handlers.version, undefined, 2));
+  if (path === '/metrics')
+    return writer.send(200, 'text/plain; version=0.0.4; charset=utf-8', handlers.metrics.render());
   if (path === '/') return writer.send(200, JSON_TYPE, encodeJson({paths}));
   if (path.startsWith('/openapi/') && handlers.openApi?.(info, request, writer) === true) return;
   if (/^\/apis?(?:\/|$)/.test(path) && answerDiscovery(info, request, writer, handlers.discovery)) return;
+  if (
+    path.startsWith('/api/') ||
+    (/^\/apis\/[^/]+\/[^/]+$/.test(path) && handlers.isBuiltinGroup(path.split('/')[2]!))
+  ) {
+    throw new StatusError(404, 'NotFound', 'the server could not find the requested resource', {});
+  }
   notFoundPage(writer);
+}
+
+function notAllowed(): StatusError {
+  return new StatusError(
+    405,
+    'MethodNotAllowed',
+    'the server does not allow this method on the requested resource',
+    {},
+  );
 }
 
 const paths = ['/api', '/api/v1', '/apis', '/healthz', '/livez', '/metrics', '/openapi/v3', '/readyz', '/version'];
@@ -54,10 +83,10 @@ function answerDiscovery(
   writer: AnswerWriter,
   discovery: Discovery,
 ): boolean {
-  writer.response.setHeader('Vary', 'Accept');
   const aggregated = discovery.aggregated(path, request.headers.accept);
   if (aggregated) {
     const {json, etag, contentType} = aggregated;
+    writer.response.setHeader('Vary', 'Accept');
     writer.response.setHeader('ETag', etag);
     writer.response.setHeader('Cache-Control', 'public');
     if (request.headers['if-none-match'] === etag) {

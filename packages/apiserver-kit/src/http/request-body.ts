@@ -1,5 +1,6 @@
 import type {IncomingMessage} from 'node:http';
 import {type StatusError, statusErrors} from '../errors/status-error.ts';
+import type {BodyShare} from '../flow/body-budget.ts';
 
 /** As kube-apiserver has it. */
 export const BODY_LIMIT = 3 * 1024 * 1024;
@@ -9,6 +10,8 @@ export interface BodyOptions {
   limit?: number;
   /** Until the whole body is there. Default: 60 s. */
   timeoutMs?: number;
+  /** Of the memory that all bodies together may take. Default: there is no bound but {@link limit}. */
+  share?: BodyShare;
 }
 
 function tooLarge(limit: number): StatusError {
@@ -18,11 +21,11 @@ function tooLarge(limit: number): StatusError {
 /**
  * Reads the body of a request.
  *
- * @throws StatusError 413, 408 of a body that does not come
+ * @throws StatusError 413, 429 where there is no memory for it, 504 of a body that does not come
  */
 export async function readBody(
   request: IncomingMessage,
-  {limit = BODY_LIMIT, timeoutMs = 60_000}: BodyOptions = {},
+  {limit = BODY_LIMIT, timeoutMs = 60_000, share}: BodyOptions = {},
 ): Promise<Buffer> {
   if (Number(request.headers['content-length'] ?? 0) > limit) throw tooLarge(limit);
   return await new Promise((resolve, reject) => {
@@ -42,7 +45,9 @@ export async function readBody(
     const onData = (chunk: Buffer): void => {
       size += chunk.length;
       if (size > limit) fail(tooLarge(limit));
-      else chunks.push(chunk);
+      else if (share?.take(chunk.length) === false) {
+        fail(statusErrors.tooManyRequests('Too many requests, please try again later.', 1));
+      } else chunks.push(chunk);
     };
     const onEnd = (): void => settle(() => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)));
     const onError = (error: Error): void => fail(error);

@@ -46,7 +46,7 @@ export function parseRequest(method: string, target: string): RequestInfo {
   const query = new URLSearchParams(mark === -1 ? '' : target.slice(mark + 1));
   const path = decode(rawPath);
   const other: PathRequest = {$case: 'path', verb: method.toLowerCase(), path, query};
-  const segments = path.split('/').filter((segment) => segment !== '');
+  const segments = path.replace(/^\//, '').replace(/\/$/, '').split('/');
   const [root, ...behind] = segments;
   const parts = behind;
   let group = '';
@@ -77,13 +77,9 @@ export function parseRequest(method: string, target: string): RequestInfo {
     subresource,
     // A Namespace is in itself.
     namespace,
-    name: name === '' && (verb === 'list' || verb === 'watch') ? selectedName(query) : name,
+    name,
     rest,
   };
-}
-
-function selectedName(_query: URLSearchParams): string {
-  return '';
 }
 
 /** As Go's conversion of query parameters has it: what is there is true, unless it says that it is not. */

@@ -81,7 +81,8 @@ export function deletionStep(
   gracePeriodSeconds: number | undefined,
   now: Date,
 ): DeletionStep {
-  const graceful = gracePeriodSeconds === undefined ? undefined : gracefulStep(metadata, options, gracePeriodSeconds, now);
+  const graceful =
+    gracePeriodSeconds === undefined ? undefined : gracefulStep(metadata, options, gracePeriodSeconds, now);
   if (graceful === 'pending') return {$case: 'pending'};
   const finalizers = finalizersForDeletion(metadata.finalizers ?? [], options);
   const marked: ObjectMeta = {...metadata, ...graceful};

@@ -1,6 +1,6 @@
 import {type FieldError, fieldErrors} from '../errors/field-error.ts';
 import {goQuote} from '../errors/go-text.ts';
-import {cloneJson} from '../json/json-value.ts';
+import type {JsonObject} from '../json/json-value.ts';
 import type {ObjectMeta, OwnerReference} from '../kube-object.ts';
 import {labelKeyProblems, labelValueProblems} from '../selectors/label-syntax.ts';
 import {maskTrailingDash} from './name-rules.ts';
@@ -119,7 +119,7 @@ function ownerErrors(owners: readonly OwnerReference[]): FieldError[] {
     if (kind === 'Event' && (apiVersion === 'v1' || apiVersion.startsWith('events.k8s.io/'))) {
       const group = apiVersion === 'v1' ? '' : 'events.k8s.io';
       const what = `${group}/${version}, Kind=Event is disallowed from being an owner`;
-      errors.push(fieldErrors.invalid(field, cloneJson(owner), what));
+      errors.push(fieldErrors.invalid(field, shownOwner(owner), what));
     }
   }
   for (const {controller: isController, kind, name} of owners) {
@@ -127,12 +127,24 @@ function ownerErrors(owners: readonly OwnerReference[]): FieldError[] {
     if (controller !== undefined) {
       const rest = `Found "true" in references for ${controller} and ${kind}/${name}`;
       const what = `Only one reference can have Controller set to true. ${rest}`;
-      errors.push(fieldErrors.invalid(field, cloneJson([...owners]), what));
+      errors.push(fieldErrors.invalid(field, owners.map(shownOwner), what));
       break;
     }
     controller = `${kind}/${name}`;
   }
   return errors;
+}
+
+/** In the order of Go's struct. */
+function shownOwner({apiVersion, kind, name, uid, controller, blockOwnerDeletion}: OwnerReference): JsonObject {
+  return {
+    apiVersion,
+    kind,
+    name,
+    uid,
+    ...(controller !== undefined && {controller}),
+    ...(blockOwnerDeletion !== undefined && {blockOwnerDeletion}),
+  };
 }
 
 function finalizerErrors(finalizers: readonly string[], custom: boolean): FieldError[] {

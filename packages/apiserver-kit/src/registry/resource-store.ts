@@ -1,10 +1,10 @@
 import {randomUUID} from 'node:crypto';
 import type {AdmissionAttributes, AdmissionPlugin, Operation} from '../admission/admission.ts';
-import type {FieldManager} from '../apply/field-manager.ts';
+import {type FieldManager, withoutNewTimes} from '../apply/field-manager.ts';
 import {ResourceCache} from '../cache/resource-cache.ts';
 import type {Clock} from '../clock.ts';
-import {StatusError, statusErrors} from '../errors/status-error.ts';
 import type {FieldError} from '../errors/field-error.ts';
+import {StatusError, statusErrors} from '../errors/status-error.ts';
 import {decodeJson} from '../json/decode-json.ts';
 import {jsonEqual} from '../json/json-equal.ts';
 import {cloneJson, isJsonObject} from '../json/json-value.ts';
@@ -163,10 +163,11 @@ export class ResourceStore {
     const {strategy} = this.#resource;
     const rules = this.rules(context.version);
     const resourceVersion = shaped.metadata.resourceVersion ?? '';
-    let object = this.#newObject(context, shaped);
+    // What the server sets from here on was written by nobody.
+    const object = {...this.#withManagedFields(context, undefined, this.#newObject(context, shaped), options)};
+    object.metadata = {...object.metadata};
     if (this.#resource.custom && rules.version.subresources.status === true) delete object['status'];
     await strategy.prepareForCreate?.(object, context);
-    object = this.#withManagedFields(context, undefined, object, options);
     const admission = {operation: 'CREATE', context, object, oldObject: undefined, options: options.options} as const;
     await this.#admit(admission);
     const name = this.#completeMetadata(object.metadata, context);
@@ -264,19 +265,26 @@ export class ResourceStore {
     const current = this.#inVersion(stored.object, rules.apiVersion);
     const changed = await change(current);
     const shaped = options.isShaped === true ? changed : rules.shape(cloneJson(changed), () => {});
-    this.#checkUid(current, shaped, options.uid);
+    this.#checkUid(context, current, options.uid);
     this.#checkVersion(current, shaped);
-    let next = this.#nextObject(context, current, shaped, rules.version);
+    // What the server sets from here on was written by nobody.
+    const written = this.#withManagedFields(context, current, shaped, options);
+    const next = this.#nextObject(context, current, written, rules.version);
     await strategy.prepareForUpdate?.(next, current, context);
     if (this.#hasGeneration) this.#countGeneration(current, next, rules.version);
-    next = this.#withManagedFields(context, current, next, options);
-    const admission = {operation: 'UPDATE', context, object: next, oldObject: current, options: options.options} as const;
+    const admission = {
+      operation: 'UPDATE',
+      context,
+      object: next,
+      oldObject: current,
+      options: options.options,
+    } as const;
     await this.#admit(admission);
     const errors = await this.#validate(next, current, context, rules);
     if (errors.length > 0) throw this.#invalid(next, errors);
     for (const warning of strategy.warnings?.(next, current) ?? []) context.warn(warning);
     await this.#validateAdmission(admission);
-    const object = this.#inStorageVersion(next, rules);
+    const object = withoutNewTimes(stored.object, this.#inStorageVersion(next, rules));
     const mayGo =
       this.#mayGo(next.metadata, current.metadata) && strategy.beforeDelete?.(cloneJson(next), context).keep !== true;
     if (context.dryRun) return unstored(object);
@@ -288,11 +296,12 @@ export class ResourceStore {
     return unstored(object);
   }
 
-  #checkUid({metadata: {name = '', uid = ''}}: KubeObject, shaped: KubeObject, expected: string | undefined): void {
+  #checkUid({namespace}: RequestContext, {metadata}: KubeObject, expected: string | undefined): void {
+    const {name = '', uid = ''} = metadata;
     if (expected === undefined || expected === '' || expected === uid) return;
     const {group, plural, namespaced} = this.#resource;
     const folder = group === '' ? plural : `${group}/${plural}`;
-    const path = namespaced ? `${shaped.metadata.namespace ?? ''}/${name}` : name;
+    const path = namespaced ? `${namespace}/${name}` : name;
     const why = `Precondition failed: UID in precondition: ${expected}, UID in object meta: ${uid}`;
     throw statusErrors.conflict(
       {group, name: plural},
@@ -447,7 +456,7 @@ export class ResourceStore {
             custom,
             validateName: strategy.validateName ?? subdomainProblems,
           })
-        : validateObjectMetaUpdate(object.metadata, old.metadata);
+        : this.#updateErrors(object.metadata, old.metadata);
     const errors =
       version.normalize || version.schema === undefined
         ? found
@@ -458,6 +467,12 @@ export class ResourceStore {
             warn: (text) => context.warn(text),
           });
     return strategy.validate ? [...errors, ...(await strategy.validate(object, old, context))] : errors;
+  }
+
+  #updateErrors(next: ObjectMeta, old: ObjectMeta): FieldError[] {
+    const errors = validateObjectMetaUpdate(next, old);
+    // Kubernetes checks these twice, and lists each cause twice.
+    return [...errors, ...errors];
   }
 
   #withManagedFields(

@@ -1,5 +1,5 @@
-import {ShapeError} from '../builtin/shape-error.ts';
 import {shapeOf} from '../builtin/go-shape.ts';
+import {ShapeError} from '../builtin/shape-error.ts';
 import {type FieldError, fieldErrors} from '../errors/field-error.ts';
 import {statusErrors} from '../errors/status-error.ts';
 import {isJsonObject, type JsonObject, type JsonValue, setMember} from '../json/json-value.ts';
@@ -31,7 +31,10 @@ export class VersionRules {
   shape(object: JsonObject, unknown: (sentence: string) => void): KubeObject {
     const {version} = this;
     const onUnknown = (path: string): void => unknown(`unknown field ${JSON.stringify(path)}`);
-    if (version.normalize) return version.normalize({...object, apiVersion: this.apiVersion, kind: this.#kind}, onUnknown);
+    if (version.normalize) {
+      const normal = version.normalize({...object, apiVersion: this.apiVersion, kind: this.#kind}, onUnknown);
+      return withManagedFieldsOf(object, normal);
+    }
     this.#checkType(object);
     const shaped: KubeObject = {apiVersion: this.apiVersion, kind: this.#kind, metadata: {}};
     for (const key of Object.keys(object)) {
@@ -40,7 +43,7 @@ export class VersionRules {
     }
     if (version.schema === undefined) {
       shaped.metadata = metadataOf(object, onUnknown);
-      return shaped;
+      return withManagedFieldsOf(object, shaped);
     }
     const sentences: string[] = [];
     const collect = (path: string): void => void sentences.push(`unknown field ${JSON.stringify(path)}`);
@@ -48,7 +51,7 @@ export class VersionRules {
     pruneUnknown(shaped, version.schema, {isResourceRoot: true, onUnknown: collect});
     for (const sentence of sentences.sort()) unknown(sentence);
     applyDefaults(shaped, version.schema);
-    return shaped;
+    return withManagedFieldsOf(object, shaped);
   }
 
   /** @throws StatusError 422 of a custom kind that says to be another one */
@@ -76,6 +79,13 @@ function metadataOf({metadata = {}}: JsonObject, onUnknown: (path: string) => vo
   // Of a kind whose types are not Go's, there is no time that is not set.
   if (shaped.creationTimestamp === null) delete shaped.creationTimestamp;
   return shaped;
+}
+
+/** An empty list of managed fields means something, unlike other empty lists: that they are to be forgotten. */
+function withManagedFieldsOf({metadata}: JsonObject, shaped: KubeObject): KubeObject {
+  const sent = isJsonObject(metadata) ? metadata['managedFields'] : undefined;
+  if (!Array.isArray(sent) || shaped.metadata.managedFields !== undefined) return shaped;
+  return {...shaped, metadata: {...shaped.metadata, managedFields: []}};
 }
 
 function goType(value: JsonValue): string {

@@ -1,12 +1,13 @@
 import {statusErrors} from '../errors/status-error.ts';
 import {apiVersionOf, type KubeObject} from '../kube-object.ts';
+import {fieldManagerOf} from '../registry/field-manager-of.ts';
 import type {Resource} from '../registry/resource.ts';
+import {VersionRules} from '../registry/version-rules.ts';
 import {decodeBody} from './decode-body.ts';
-import {requestOptions} from './request-options.ts';
 import {checkWriteOptions} from './query-options.ts';
+import {requestOptions} from './request-options.ts';
 import type {RestAnswer} from './rest-answer.ts';
 import type {RestRequest, StoreRequest} from './rest-request.ts';
-import {VersionRules} from '../registry/version-rules.ts';
 
 export async function create(request: StoreRequest): Promise<RestAnswer> {
   const {info, found, store, context} = request;
@@ -31,10 +32,7 @@ export function checkNamespace({metadata}: KubeObject, namespace: string, isName
 }
 
 /** Answers a question that is not kept. */
-export async function review(
-  request: RestRequest,
-  answer: NonNullable<Resource['review']>,
-): Promise<RestAnswer> {
+export async function review(request: RestRequest, answer: NonNullable<Resource['review']>): Promise<RestAnswer> {
   const {info, found, context} = request;
   checkWriteOptions('CreateOptions', info.query);
   const rules = new VersionRules(found.resource, found.version);
@@ -42,7 +40,17 @@ export async function review(
   const object = await decodeBody(request, kind, (value, unknown) => rules.shape(value, unknown));
   checkNamespace(object, context.namespace, found.resource.namespaced);
   if (found.resource.namespaced) object.metadata = {...object.metadata, namespace: context.namespace};
-  const result = await answer(object, context);
+  const written = fieldManagerOf(found.resource).updated({
+    live: undefined,
+    next: object,
+    context: {
+      manager: context.fieldManager,
+      subresource: '',
+      apiVersion: apiVersionOf(found.resource.group, context.version),
+      time: new Date(),
+    },
+  });
+  const result = await answer(written, context);
   const apiVersion = apiVersionOf(found.resource.group, context.version);
   return {$case: 'object', code: 201, object: {...result, kind: found.resource.kind, apiVersion}};
 }

@@ -1,12 +1,12 @@
 import {ShapeError} from '../builtin/shape-error.ts';
 import {statusErrors} from '../errors/status-error.ts';
 import {decodeObject} from '../json/decode-object.ts';
+import type {JsonObject} from '../json/json-value.ts';
 import type {KubeObject} from '../kube-object.ts';
 import {decodeProtobuf, PROTOBUF} from '../protobuf/decode-protobuf.ts';
 import type {RequestContext} from '../registry/request-context.ts';
 import type {VersionRules} from '../registry/version-rules.ts';
 import type {RestRequest} from './rest-request.ts';
-import type {JsonObject} from '../json/json-value.ts';
 
 export type BodyFormat = 'json' | 'yaml' | 'protobuf';
 

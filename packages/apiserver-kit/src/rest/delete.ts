@@ -2,16 +2,16 @@ import {shapeOf} from '../builtin/go-shape.ts';
 import {ShapeError} from '../builtin/shape-error.ts';
 import {type FieldError, fieldErrors} from '../errors/field-error.ts';
 import {type StatusDetails, StatusError, statusErrors} from '../errors/status-error.ts';
+import {isTrue} from '../http/request-info.ts';
 import {DecodeError} from '../json/decode-error.ts';
 import {decodeJson} from '../json/decode-json.ts';
 import {decodeYaml} from '../json/decode-yaml.ts';
 import {isJsonObject, type JsonObject} from '../json/json-value.ts';
-import {decodeProtobuf} from '../protobuf/decode-protobuf.ts';
 import type {KubeObject} from '../kube-object.ts';
+import {decodeProtobuf} from '../protobuf/decode-protobuf.ts';
 import type {DeleteOptions} from '../registry/deletion.ts';
 import type {Resource} from '../registry/resource.ts';
 import type {Deletion} from '../registry/resource-store.ts';
-import {isTrue} from '../http/request-info.ts';
 import {bodyFormat} from './decode-body.ts';
 import {listObjects} from './list.ts';
 import {parseListOptions} from './list-options.ts';
@@ -77,7 +77,9 @@ async function readOptions(request: StoreRequest): Promise<{options: DeleteOptio
   const {gracePeriodSeconds, preconditions, propagationPolicy, orphanDependents} = given as DeleteOptions;
   const options: DeleteOptions = {
     // What is below zero counts as the shortest time there is.
-    ...(typeof gracePeriodSeconds === 'number' && {gracePeriodSeconds: gracePeriodSeconds < 0 ? 1 : gracePeriodSeconds}),
+    ...(typeof gracePeriodSeconds === 'number' && {
+      gracePeriodSeconds: gracePeriodSeconds < 0 ? 1 : gracePeriodSeconds,
+    }),
     ...(preconditions != null && {preconditions}),
     ...(propagationPolicy != null && {propagationPolicy}),
     ...(typeof orphanDependents === 'boolean' && {orphanDependents}),

@@ -1,6 +1,6 @@
+import {parseResourceVersion} from './list-options.ts';
 import type {RestAnswer} from './rest-answer.ts';
 import type {StoreRequest} from './rest-request.ts';
-import {parseResourceVersion} from './list-options.ts';
 
 const WAIT_MS = 3_000;
 

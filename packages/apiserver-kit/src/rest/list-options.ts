@@ -55,9 +55,7 @@ function listErrors(options: UncheckedOptions): FieldError[] {
   if (resourceVersion === '') forbidden('resourceVersionMatch is forbidden unless resourceVersion is provided');
   if (token !== '') forbidden('resourceVersionMatch is forbidden when continue is provided');
   if (resourceVersionMatch !== 'Exact' && resourceVersionMatch !== 'NotOlderThan') {
-    errors.push(
-      fieldErrors.notSupported('resourceVersionMatch', resourceVersionMatch, ['Exact', 'NotOlderThan', '']),
-    );
+    errors.push(fieldErrors.notSupported('resourceVersionMatch', resourceVersionMatch, ['Exact', 'NotOlderThan', '']));
   }
   if (resourceVersionMatch === 'Exact' && resourceVersion === '0') {
     forbidden('resourceVersionMatch "exact" is forbidden for resourceVersion "0"');
@@ -72,6 +70,7 @@ function watchErrors(options: UncheckedOptions, watchList: boolean): FieldError[
     errors.push(fieldErrors.forbidden('resourceVersionMatch', what));
   };
   if (sendInitialEvents === undefined) {
+    if (options.continue !== '') forbidden('resourceVersionMatch is forbidden when continue is provided');
     if (resourceVersionMatch !== '') {
       forbidden('resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided');
     }
@@ -87,6 +86,9 @@ function watchErrors(options: UncheckedOptions, watchList: boolean): FieldError[
   }
   if (resourceVersionMatch !== 'NotOlderThan') {
     forbidden('sendInitialEvents requires setting resourceVersionMatch to NotOlderThan');
+    if (resourceVersionMatch !== '') {
+      errors.push(fieldErrors.notSupported('resourceVersionMatch', resourceVersionMatch, ['NotOlderThan']));
+    }
   }
   if (options.continue !== '') {
     errors.push(fieldErrors.forbidden('continue', 'continue is forbidden when sendInitialEvents is provided'));
@@ -115,9 +117,7 @@ function integer(text: string | null): number | undefined {
 export function parseResourceVersion(text: string, {isList}: {isList: boolean}): number {
   const fail = (why: string): never => {
     const message = `resourceVersion: Invalid value: ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: ${why}`;
-    throw isList
-      ? statusErrors.badRequest(`invalid resource version: ${message}`)
-      : new StatusError(500, '', message);
+    throw isList ? statusErrors.badRequest(`invalid resource version: ${message}`) : new StatusError(500, '', message);
   };
   if (!/^\d+$/.test(text)) return fail('invalid syntax');
   if (BigInt.asUintN(64, BigInt(text)) !== BigInt(text)) return fail('value out of range');

@@ -31,7 +31,8 @@ export async function listObjects(
   {matches}: Selection,
 ): Promise<ListResult> {
   const prefix = namespace === '' ? '' : `${namespace}/`;
-  const limit = options.limit > 0 ? options.limit : undefined;
+  // Who takes any state is given all of it.
+  const limit = options.limit > 0 && options.resourceVersion !== '0' ? options.limit : undefined;
   const scope = {prefix, matches, limit};
   if (options.continue !== '') return await continued(cache, scope, options);
   const exact = await revisionFor(cache, options);

@@ -1,3 +1,5 @@
+import {goQuote} from '../errors/go-text.ts';
+import {goValue} from '../errors/go-value.ts';
 import {StatusError, statusErrors} from '../errors/status-error.ts';
 import {isTrue} from '../http/request-info.ts';
 import {DecodeError} from '../json/decode-error.ts';
@@ -75,7 +77,13 @@ export async function patch(request: StoreRequest): Promise<RestAnswer> {
   const change = (current: KubeObject): KubeObject => {
     const object = patched(current, decoded, rules.version.schema, context);
     const refuse = (why: string): Error => invalidPatch(object, decoded, why);
-    const next = shaped(context, cloneJson(object), decoded.problems, (value, unknown) => rules.shape(value, unknown), refuse);
+    const next = shaped(
+      context,
+      cloneJson(object),
+      decoded.problems,
+      (value, unknown) => rules.shape(value, unknown),
+      refuse,
+    );
     check(next);
     return next;
   };
@@ -134,7 +142,8 @@ export function decodePatch(
     return {type, value: appliedObject(value), problems: []};
   } catch (error) {
     if (!(error instanceof DecodeError)) throw error;
-    if (type === APPLY) throw statusErrors.badRequest(`error decoding YAML: ${error.message}`);
+    if (type === APPLY)
+      throw statusErrors.badRequest(`error decoding YAML: error converting YAML to JSON: ${error.message}`);
     const isBare = type === STRATEGIC_MERGE_PATCH || fieldValidation === 'Ignore';
     throw statusErrors.badRequest(isBare ? error.message : `error decoding patch: ${error.message}`);
   }
@@ -172,8 +181,8 @@ function checkNewApplied({metadata}: KubeObject, {name}: RequestContext, {found}
 }
 
 /** Of a patch whose result is no object of the kind. */
-export function invalidPatch(object: JsonObject, {value}: Patch, why: string): StatusError {
-  const shown = JSON.stringify(shownJson(object, value));
+export function invalidPatch(object: JsonObject, {type, value}: Patch, why: string): StatusError {
+  const shown = type === STRATEGIC_MERGE_PATCH ? goQuote(goValue(value)) : JSON.stringify(shownJson(object, value));
   return statusErrors.invalid({group: '', name: ''}, '', [
     {type: 'FieldValueInvalid', field: 'patch', message: `Invalid value: ${shown}: ${why}`},
   ]);
@@ -181,12 +190,36 @@ export function invalidPatch(object: JsonObject, {value}: Patch, why: string): S
 
 /** JSON with the members in order where a patch has touched them. */
 function shownJson(value: JsonValue, touched: JsonValue | undefined): string {
-  if (!isJsonObject(value) || touched === undefined || Array.isArray(touched)) return encodeJson(value);
+  if (!isJsonObject(value)) return encodeJson(value);
   const change = isJsonObject(touched) ? touched : {};
   const members: string[] = [];
   for (const key of Object.keys(value).sort()) {
     const inner = value[key];
-    if (inner !== undefined) members.push(`${JSON.stringify(key)}:${shownJson(inner, member(change, key))}`);
+    if (inner === undefined) continue;
+    const isTouched = isJsonObject(inner) && member(change, key) !== undefined;
+    const text = isTouched
+      ? shownJson(inner, member(change, key))
+      : encodeJson(key === 'metadata' ? ordered(inner) : inner);
+    members.push(`${JSON.stringify(key)}:${text}`);
   }
   return `{${members.join(',')}}`;
+}
+
+const metadataOrder = [
+  'name',
+  'generateName',
+  'namespace',
+  'uid',
+  'resourceVersion',
+  'generation',
+  'creationTimestamp',
+  'deletionTimestamp',
+  'deletionGracePeriodSeconds',
+];
+
+/** Metadata as Go writes it. */
+function ordered(metadata: JsonValue): JsonValue {
+  if (!isJsonObject(metadata)) return metadata;
+  const first = metadataOrder.filter((key) => metadata[key] !== undefined).map((key) => [key, metadata[key]]);
+  return {...(Object.fromEntries(first) as JsonObject), ...metadata};
 }

@@ -49,9 +49,8 @@ export function writeOptionsOf(query: URLSearchParams, userAgent: string): Write
 }
 
 export function dryRunErrors(values: readonly string[]): FieldError[] {
-  const given = values.filter((value) => value !== '');
-  if (given.every((value) => value === 'All')) return [];
-  return [fieldErrors.notSupported('dryRun', given, ['All'])];
+  if (values.every((value) => value === 'All')) return [];
+  return [fieldErrors.notSupported('dryRun', [...values], ['All'])];
 }
 
 function managerErrors(manager: string): FieldError[] {

@@ -5,7 +5,7 @@ import type {Encoding} from '../http/negotiation.ts';
 import {prettyJson} from '../http/pretty-json.ts';
 import {decodeJson} from '../json/decode-json.ts';
 import {encodeJson} from '../json/encode-json.ts';
-import {isJsonObject, type JsonObject, type JsonValue} from '../json/json-value.ts';
+import type {JsonObject, JsonValue} from '../json/json-value.ts';
 import {apiVersionOf, type KubeObject} from '../kube-object.ts';
 import type {FoundResource} from '../registry/registry.ts';
 import {toPartialObjectMetadata, toPartialObjectMetadataList} from '../table/partial-object-metadata.ts';
@@ -82,37 +82,36 @@ function viewOf(
     const object = inVersion(answer.object.object);
     if (kind === 'Table') return toTableOfOne(object, tableOptions());
     if (kind === 'PartialObjectMetadata') return toPartialObjectMetadata(object, apiVersion);
-    throw new StatusError(500, '', 'content is not a list');
+    throw resource.custom
+      ? new StatusError(500, '', 'content is not a list')
+      : notAcceptableView(kind, `is not a list (*${goPackage(resource.group)}.${resource.kind})`);
   }
   const objects = answer.items.map(({object}) => inVersion(object));
   if (kind === 'Table') return toTable(objects, {...answer.metadata}, tableOptions());
   if (kind === 'PartialObjectMetadataList') {
     return toPartialObjectMetadataList(objects, {...answer.metadata}, apiVersion);
   }
-  throw notAList(resource.custom);
+  const type = resource.custom
+    ? '*unstructured.UnstructuredList'
+    : `*${goPackage(resource.group)}.${resource.listKind}`;
+  throw notAcceptableView(kind, `is a list (${type})`);
 }
 
-function notAList(isCustom: boolean): StatusError {
-  const type = isCustom ? '*unstructured.UnstructuredList' : '*core.List';
-  return new StatusError(
-    406,
-    'NotAcceptable',
-    `you requested PartialObjectMetadata, but the requested object is a list (${type})`,
-  );
+function notAcceptableView(kind: string, what: string): StatusError {
+  return new StatusError(406, 'NotAcceptable', `you requested ${kind}, but the requested object ${what}`);
+}
+
+/** Where Kubernetes has its types of a group. */
+function goPackage(group: string): string {
+  return group === '' ? 'core' : group.split('.', 1)[0]!;
 }
 
 function toYaml(value: JsonValue): string {
-  return stringify(sorted(value), {lineWidth: 0, version: '1.1', indentSeq: false, aliasDuplicateObjects: false});
+  return stringify(value, {
+    lineWidth: 0,
+    version: '1.1',
+    indentSeq: false,
+    aliasDuplicateObjects: false,
+    sortMapEntries: true,
+  });
 }
-
-function sorted(value: JsonValue): JsonValue | Map<string, JsonValue> {
-  if (Array.isArray(value)) return value.map(sorted) as JsonValue;
-  if (!isJsonObject(value)) return value;
-  const members = new Map<string, JsonValue>();
-  for (const key of Object.keys(value).sort()) {
-    const inner = value[key];
-    if (inner !== undefined) members.set(key, sorted(inner) as JsonValue);
-  }
-  return members;
-}
-

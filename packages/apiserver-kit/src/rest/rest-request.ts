@@ -1,9 +1,9 @@
+import type {MediaType} from '../http/media-type.ts';
 import type {Encoding} from '../http/negotiation.ts';
 import type {ResourceRequest} from '../http/request-info.ts';
 import type {FoundResource} from '../registry/registry.ts';
 import type {RequestContext} from '../registry/request-context.ts';
 import type {ResourceStore} from '../registry/resource-store.ts';
-import type {MediaType} from '../http/media-type.ts';
 
 /** A request for a resource that this server has, by somebody who may do that. */
 export interface RestRequest {

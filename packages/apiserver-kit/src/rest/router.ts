@@ -1,10 +1,11 @@
+import {definitionName} from '../builtin/definitions.ts';
+import {shapeOf} from '../builtin/go-shape.ts';
 import {StatusError, statusErrors} from '../errors/status-error.ts';
 import type {Exchange} from '../http/exchange.ts';
 import {NotFoundPage} from '../http/not-found-page.ts';
-import type {Subresource} from '../registry/resource.ts';
-import {shapeOf} from '../builtin/go-shape.ts';
-import {definitionName} from '../builtin/definitions.ts';
 import {apiVersionOf, type KubeObject} from '../kube-object.ts';
+import {pathSegmentProblems} from '../registry/name-rules.ts';
+import type {Subresource} from '../registry/resource.ts';
 import {create, review} from './create.ts';
 import {decodeBody} from './decode-body.ts';
 import {deleteCollection, deleteOne} from './delete.ts';
@@ -16,7 +17,7 @@ import type {RestAnswer} from './rest-answer.ts';
 import type {RestRequest, StoreRequest} from './rest-request.ts';
 import {getScale, patchScale, updateScale} from './scale.ts';
 import {update} from './update.ts';
-import {watch, type WatchSink} from './watch.ts';
+import {type WatchSink, watch} from './watch.ts';
 
 /** For those that write their own answers. */
 export interface Outlet {
@@ -29,12 +30,18 @@ export async function route(request: RestRequest, outlet: Outlet): Promise<RestA
   const {info, found} = request;
   const {resource, store} = found;
   checkPlace(request);
+  const [problem] = info.name === '' ? [] : pathSegmentProblems(info.name);
+  if (problem !== undefined) {
+    throw statusErrors.badRequest(`Name parameter invalid: ${JSON.stringify(info.name)}: ${problem}`);
+  }
   if (info.subresource !== '') return await routeSubresource(request, outlet);
   if (resource.review) {
     if (info.verb === 'create' && info.name === '') return await review(request, resource.review);
     throw notAllowed(request);
   }
   if (store === undefined || !allowed(request)) throw notAllowed(request);
+  if (resource.namespaced && info.namespace === '' && info.verb !== 'list' && info.verb !== 'watch')
+    throw notAllowed(request);
   const stored: StoreRequest = {...request, store};
   switch (info.verb) {
     case 'create':
@@ -73,7 +80,7 @@ function checkPlace({info, found}: RestRequest): void {
   const isNamespace = group === '' && plural === 'namespaces';
   const isRead = info.verb === 'list' || info.verb === 'watch';
   const isMisplaced = namespaced
-    ? info.namespace === '' && !(info.name === '' && isRead)
+    ? info.namespace === '' && !(info.name === '' && (isRead || !custom))
     : info.namespace !== '' && !isNamespace;
   if (!isMisplaced && (custom || info.rest.length === 0)) return;
   throw custom ? new NotFoundPage() : unknownResource();
@@ -120,9 +127,7 @@ async function routeSubresource(request: RestRequest, outlet: Outlet): Promise<R
     throw notAllowed(request);
   }
   if (!resource.custom) throw unknownResource();
-  // What is behind a custom object is looked for only once the object is found.
-  store.get(request.context, request.context.name);
-  throw unknownResource();
+  throw statusErrors.notFound({group: resource.group, name: resource.plural}, info.name);
 }
 
 async function answerSubresource(request: RestRequest, subresource: Subresource, outlet: Outlet): Promise<RestAnswer> {

@@ -1,9 +1,9 @@
+import {shapeOf} from '../builtin/go-shape.ts';
 import {valueAt} from '../crd/simple-path.ts';
 import {statusErrors} from '../errors/status-error.ts';
 import {cloneJson, isJsonObject, type JsonObject, type JsonValue, member, setMember} from '../json/json-value.ts';
 import type {KubeObject} from '../kube-object.ts';
 import type {ScaleSubresource} from '../registry/resource.ts';
-import {shapeOf} from '../builtin/go-shape.ts';
 import {checkNamespace} from './create.ts';
 import {decodeBody, shaped} from './decode-body.ts';
 import {decodePatch, invalidPatch, type Patch, patched, patchType} from './patch.ts';
@@ -81,7 +81,8 @@ function scaleOf(object: KubeObject, paths: ScaleSubresource): KubeObject {
     const value = valueAt(object, path);
     return typeof value === 'number' ? value : 0;
   };
-  const selector = paths.labelSelectorPath === undefined ? undefined : selectorText(valueAt(object, paths.labelSelectorPath));
+  const selector =
+    paths.labelSelectorPath === undefined ? undefined : selectorText(valueAt(object, paths.labelSelectorPath));
   const replicas = number(paths.specReplicasPath);
   return {
     kind: 'Scale',
@@ -140,7 +141,8 @@ function setAt(object: JsonObject, path: string, value: JsonValue): void {
       inner = {};
       setMember(target, name, inner);
     }
-    if (!isJsonObject(inner)) throw statusErrors.internal(new Error(`${path} leads through something that is no object`));
+    if (!isJsonObject(inner))
+      throw statusErrors.internal(new Error(`${path} leads through something that is no object`));
     target = inner;
   }
   setMember(target, last, value);

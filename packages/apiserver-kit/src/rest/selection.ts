@@ -33,8 +33,7 @@ export function parseSelection(
     matches:
       labels.empty && fields.empty
         ? undefined
-        : ({object}) =>
-            labels.matches(object.metadata.labels) && fields.matches((path) => valueOf(object, path)),
+        : ({object}) => labels.matches(object.metadata.labels) && fields.matches((path) => valueOf(object, path)),
     name: fields.requiredValue('metadata.name'),
     namespace: fields.requiredValue('metadata.namespace'),
   };

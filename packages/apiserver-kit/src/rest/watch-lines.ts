@@ -16,7 +16,11 @@ export function watchLines(
     case undefined:
       return (kind) => (event) => watchEventLine(event, kind);
     case 'Table': {
-      const options = {layout: table, apiVersion: view.apiVersion, includeObject: parseIncludeObject(query.get('includeObject'))};
+      const options = {
+        layout: table,
+        apiVersion: view.apiVersion,
+        includeObject: parseIncludeObject(query.get('includeObject')),
+      };
       const tables = new TableWatch(options);
       return (kind) => (event) => tables.line(event, objectOf(event, kind), new Date());
     }

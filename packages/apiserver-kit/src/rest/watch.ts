@@ -1,6 +1,6 @@
 import type {ServerResponse} from 'node:http';
-import type {WatchEvent} from '../cache/watch-event.ts';
 import type {Watch} from '../cache/watch.ts';
+import type {WatchEvent} from '../cache/watch-event.ts';
 import {StatusError, statusErrors} from '../errors/status-error.ts';
 import {encodeJson} from '../json/encode-json.ts';
 import type {JsonObject} from '../json/json-value.ts';
@@ -32,7 +32,10 @@ export async function watch(request: StoreRequest, sink: WatchSink): Promise<Res
   const selection = parseSelection(options, found.resource, found.version);
   const revision = options.resourceVersion === '' ? 0 : parseResourceVersion(options.resourceVersion, {isList: false});
   const seconds = options.timeoutSeconds ?? Math.floor(MIN_TIMEOUT_S * (1 + sink.random()));
-  const signal = AbortSignal.any([context.signal, AbortSignal.timeout(Math.min(Math.max(seconds, 0), 2 ** 21) * 1_000)]);
+  const signal = AbortSignal.any([
+    context.signal,
+    AbortSignal.timeout(Math.min(Math.max(seconds, 0), 2 ** 21) * 1_000),
+  ]);
   const isInitial = options.sendInitialEvents ?? revision === 0;
   if (options.resourceVersion === '') await store.cache.fresh();
   else if (options.sendInitialEvents === true) await store.cache.waitFor(revision, WAIT_MS);
