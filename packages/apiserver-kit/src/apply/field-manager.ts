@@ -25,7 +25,6 @@ import {ListItemError} from './path-element.ts';
 import {typeOfCustomKind, typeOfSchema, type ValueType} from './value-type.ts';
 
 export interface FieldManagerOptions {
-  group: string;
   kind: string;
   /** Of a custom kind: what metadata is need not stand in the schema. */
   custom: boolean;
@@ -275,7 +274,7 @@ export function withoutNewTimes(live: KubeObject, next: KubeObject): KubeObject 
   const before = live.metadata.managedFields ?? [];
   const after = next.metadata.managedFields ?? [];
   if (before === after || before.length !== after.length) return next;
-  const timeless = ({time: _, ...entry}: ManagedFieldsEntry): ManagedFieldsEntry => entry;
+  const timeless = (entry: ManagedFieldsEntry): JsonObject => ({...entry, time: ''});
   if (!jsonEqual(before.map(timeless), after.map(timeless))) return next;
   if (!jsonEqual(withManagedFields(live, undefined), withManagedFields(next, undefined))) return next;
   return withManagedFields(next, live.metadata.managedFields);

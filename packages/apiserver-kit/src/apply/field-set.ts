@@ -183,7 +183,7 @@ function joined(set: FieldSet, other: FieldSet, root: boolean): FieldSet {
   let changed = !root && member !== isMember(set);
   const left = elementsOf(set);
   const right = elementsOf(other);
-  if (left.length === 0 && right.length === 0) return leaf;
+  if (left.length === 0 && right.length === 0) return set;
   const all: FieldSet = member ? {[self]: leaf} : {};
   // A leaf that gets members below it is written in another way.
   if (left.length === 0) changed = true;
