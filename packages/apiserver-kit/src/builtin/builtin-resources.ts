@@ -21,8 +21,8 @@ export interface BuiltinDependencies {
   now?: () => Date;
 }
 
-/** Resources that other parts of the server bring, and Events of events.k8s.io, which are those of the core group. */
-const elsewhere = new Set(['customresourcedefinitions.apiextensions.k8s.io', 'events.events.k8s.io']);
+/** Resources that other parts of the server bring. */
+const elsewhere = new Set(['customresourcedefinitions.apiextensions.k8s.io']);
 
 /** The kinds that every Kubernetes has, as far as this server has them. CustomResourceDefinitions and reviews are not among them. */
 export function builtinResources(dependencies: BuiltinDependencies): Resource[] {
@@ -65,6 +65,7 @@ function builtinResource(kind: BuiltinKind, rules: BuiltinRules, dependencies: B
     versions: [version],
     storageVersion: kind.version,
     strategy: {allowUnconditionalUpdate: true, ...rules.strategy},
+    ...(rules.view && {view: rules.view}),
     custom: false,
     verbs: kind.verbs,
     subresources: [...(rules.subresources ?? []), ...(dependencies.subresources?.[resourceName(kind)] ?? [])],

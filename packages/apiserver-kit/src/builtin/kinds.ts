@@ -1,6 +1,6 @@
 import type {Service} from 'kubernetes-types/core/v1.js';
 import {configMapRules, secretRules} from './core/config-rules.ts';
-import {eventRules} from './core/event-rules.ts';
+import {eventRules, eventsGroupRules} from './core/event-rules.ts';
 import {finalizeSubresource} from './core/finalize.ts';
 import {namespaceRules} from './core/namespace-rules.ts';
 import {nodeRules} from './core/node-rules.ts';
@@ -47,6 +47,7 @@ export function builtinRules({stores, now, ranges}: KindOptions): Readonly<Recor
     'deployments.apps': deploymentRules,
     'replicasets.apps': replicaSetRules,
     'statefulsets.apps': statefulSetRules,
+    'events.events.k8s.io': eventsGroupRules,
     'leases.coordination.k8s.io': leaseRules,
     'clusterrolebindings.rbac.authorization.k8s.io': bindingRules(false),
     'clusterroles.rbac.authorization.k8s.io': clusterRoleRules,

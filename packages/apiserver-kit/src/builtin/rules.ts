@@ -1,5 +1,5 @@
 import type {KubeObject} from '../kube-object.ts';
-import type {ResourceVersion, Strategy, Subresource} from '../registry/resource.ts';
+import type {ResourceVersion, ResourceView, Strategy, Subresource} from '../registry/resource.ts';
 
 /** What is special about a built-in kind. */
 export interface BuiltinRules {
@@ -9,4 +9,5 @@ export interface BuiltinRules {
   version?: Pick<ResourceVersion, 'table' | 'selectableFields' | 'selectableField'>;
   scale?: NonNullable<ResourceVersion['subresources']['scale']>;
   subresources?: readonly Subresource[];
+  view?: ResourceView;
 }

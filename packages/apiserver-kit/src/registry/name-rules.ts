@@ -20,7 +20,9 @@ export function subdomainProblems(name: string): string[] {
 
 /** What is wrong with a name that must be a DNS label (RFC 1123), such as that of a Namespace. */
 export function labelProblems(name: string): string[] {
-  return problems(name, LABEL_LENGTH, LABEL, LABEL_RULE);
+  // What would be good as a subdomain can only have dots too many.
+  const rule = SUBDOMAIN.test(name) ? 'must not contain dots' : LABEL_RULE;
+  return problems(name, LABEL_LENGTH, LABEL, rule);
 }
 
 /** What is wrong with a name that must be a DNS label (RFC 1035), such as that of a Service. */

@@ -1,6 +1,7 @@
-import type {Storage} from '../storage/storage.ts';
+import type {ResourceStorage, Storage} from '../storage/storage.ts';
 import {type Resource, type ResourceVersion, resourceName} from './resource.ts';
 import {ResourceStore, type StoreEnvironment} from './resource-store.ts';
+import {ViewStorage} from './view-storage.ts';
 
 /** A resource as a path names it. */
 export interface FoundResource {
@@ -52,10 +53,15 @@ export class Registry {
     if (this.#entries.has(name)) throw new Error(`${name} is installed already`);
     const store = resource.review
       ? undefined
-      : await ResourceStore.open(resource, this.#storage.resource(name), this.#environment);
+      : await ResourceStore.open(resource, this.#storageOf(resource), this.#environment);
     this.#entries.set(name, {resource, store});
     this.#changed();
     return store;
+  }
+
+  #storageOf({view, ...resource}: Resource): ResourceStorage {
+    if (view === undefined) return this.#storage.resource(resourceName(resource));
+    return new ViewStorage(this.#storage.resource(view.of), view);
   }
 
   /** Goes on serving a resource by another definition, which holds at once. Its objects stay, its watches end. */

@@ -83,6 +83,14 @@ export interface Strategy {
   validateName?(name: string): string[];
 }
 
+/** How a resource shows the objects of another one: Events, which two groups have. Metadata are the same in both. */
+export interface ResourceView {
+  /** The resource that stores them, as {@link resourceName} gives it. */
+  of: string;
+  fromStored: (object: KubeObject) => KubeObject;
+  toStored: (object: KubeObject) => KubeObject;
+}
+
 /** A resource that is served: one row of discovery, and the rules of its kind. */
 export interface Resource {
   group: string;
@@ -99,6 +107,8 @@ export interface Resource {
   /** Of the version that is written into `apiVersion` of what is stored. */
   storageVersion: string;
   strategy: Strategy;
+  /** Its objects are those of another resource. */
+  view?: ResourceView;
   /** Of a CustomResourceDefinition. */
   custom: boolean;
   /** Of a review that is answered and not kept (SelfSubjectAccessReview): only `create`, which this carries out. */

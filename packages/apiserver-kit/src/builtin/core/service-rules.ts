@@ -1,7 +1,7 @@
 import type {Service, ServicePort, ServiceSpec} from 'kubernetes-types/core/v1.js';
 import {type FieldError, fieldErrors} from '../../errors/field-error.ts';
 import {jsonEqual} from '../../json/json-equal.ts';
-import {label1035Problems, labelProblems, subdomainProblems} from '../../registry/name-rules.ts';
+import {labelProblems, subdomainProblems} from '../../registry/name-rules.ts';
 import type {BuiltinRules} from '../rules.ts';
 import {statusIsolation} from '../status-isolation.ts';
 import {serviceTable} from '../tables/core-tables.ts';
@@ -32,7 +32,7 @@ export function serviceRules(addresses: ServiceAddresses): BuiltinRules {
     defaults: (object) => serviceDefaults(object as Service),
     strategy: {
       returnsDeleted: true,
-      validateName: label1035Problems,
+      validateName: labelProblems,
       prepareForCreate(object) {
         isolation.prepareForCreate(object);
         const {spec} = object as Service;

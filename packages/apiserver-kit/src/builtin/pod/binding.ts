@@ -20,7 +20,10 @@ export function bindingSubresource(stores: BuiltinStores, now: () => Date): Subr
       const binding = body as (KubeObject & Binding) | undefined;
       checkTarget(binding);
       const assign = (current: KubeObject): KubeObject => assigned(context, current, binding!, now());
-      await storeOf(stores, '', 'pods').update({...context, subresource: 'binding'}, context.name, assign);
+      await storeOf(stores, '', 'pods').update(context, context.name, assign, {
+        // Neither the node nor the condition is anybody's.
+        keepManagedFields: true,
+      });
       return success(201);
     },
   };

@@ -37,6 +37,9 @@ export const podRules: BuiltinRules = {
     prepareForUpdate(object, old, context) {
       if (isStatusWrite(context)) {
         keep(object, old, 'spec');
+        const {ownerReferences} = old.metadata;
+        if (ownerReferences) object.metadata.ownerReferences = ownerReferences;
+        else delete object.metadata.ownerReferences;
         const status = object['status'] as {[key: string]: JsonValue};
         const before = (old as Pod).status?.qosClass;
         if (before !== undefined && status['qosClass'] === undefined) status['qosClass'] = before;

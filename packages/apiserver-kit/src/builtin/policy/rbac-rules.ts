@@ -113,7 +113,7 @@ function bindingProblems(
     if (kind === 'ServiceAccount') {
       if (name) errors.push(...asInvalid(subdomainProblems(name), name, `${at}.name`));
       if (apiGroup !== '') errors.push(fieldErrors.notSupported(`${at}.apiGroup`, apiGroup, ['']));
-      if (!namespace) errors.push(fieldErrors.required(`${at}.namespace`));
+      if (!namespace && !namespaced) errors.push(fieldErrors.required(`${at}.namespace`));
     } else if (kind === 'User' || kind === 'Group') {
       if (apiGroup !== GROUP) errors.push(fieldErrors.notSupported(`${at}.apiGroup`, apiGroup, [GROUP]));
     } else errors.push(fieldErrors.notSupported(`${at}.kind`, kind, ['ServiceAccount', 'User', 'Group']));

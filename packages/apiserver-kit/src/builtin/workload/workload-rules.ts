@@ -13,13 +13,21 @@ const scale: ScaleSubresource = {
   labelSelectorPath: '.spec.selector',
 };
 
+const deploymentIsolation = statusIsolation({initial: {}, generation: 'spec and annotations'});
+
 /** Deployments. */
 export const deploymentRules: BuiltinRules = {
   defaults: (object) => deploymentDefaults(object as Deployment),
   version: {table: deploymentTable},
   scale,
   strategy: {
-    ...statusIsolation({initial: {}, generation: 'spec and annotations'}),
+    ...deploymentIsolation,
+    prepareForUpdate(object, old, context) {
+      deploymentIsolation.prepareForUpdate(object, old, context);
+      if (!isStatusWrite(context)) return;
+      if (old.metadata.labels) object.metadata.labels = {...old.metadata.labels};
+      else delete object.metadata.labels;
+    },
     validate: (object, old, context) =>
       isStatusWrite(context) ? [] : deploymentProblems(object as Deployment, old as Deployment | undefined),
   },
