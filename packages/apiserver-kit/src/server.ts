@@ -1,6 +1,7 @@
-import {createServer as createHttpServer, type IncomingMessage, type Server, type ServerResponse} from 'node:http';
+import {createServer as createHttpServer, type IncomingMessage, type Server, ServerResponse} from 'node:http';
 import {createServer as createHttpsServer} from 'node:https';
-import type {AddressInfo} from 'node:net';
+import type {AddressInfo, Socket} from 'node:net';
+import type {Duplex} from 'node:stream';
 import type {AdmissionPlugin} from './admission/admission.ts';
 import type {AuditLog} from './audit/audit-log.ts';
 import type {Authenticator} from './auth/authentication.ts';
@@ -89,6 +90,7 @@ export class ApiServer {
       ? createHttpsServer({...limits, ...tlsOptions(tls)}, onRequest)
       : createHttpServer(limits, onRequest);
     server.keepAliveTimeout = KEEP_ALIVE_MS;
+    server.on('upgrade', (request, socket, head) => this.#serveUpgrade(request, socket, head));
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
       server.listen(port, host, () => {
@@ -103,7 +105,22 @@ export class ApiServer {
   }
 
   #serve(request: IncomingMessage, response: ServerResponse): void {
-    const done = this.#handler.handle({request, response}).finally(() => this.#underWay.delete(done));
+    this.#track(this.#handler.handle({request, response}));
+  }
+
+  /** Node leaves the connection to us. It is only for some subresources that it becomes something else than HTTP. */
+  #serveUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const response = new ServerResponse(request);
+    response.shouldKeepAlive = false;
+    response.assignSocket(socket as Socket);
+    response.on('finish', () => socket.end());
+    // Whoever uses the connection sees that it is closed.
+    socket.on('error', () => {});
+    this.#track(this.#handler.handle({request, response, upgrade: {socket, head}}));
+  }
+
+  #track(work: Promise<void>): void {
+    const done = work.finally(() => this.#underWay.delete(done));
     this.#underWay.add(done);
   }
 

@@ -121,7 +121,7 @@ export class ApiHandler {
     const access = {...attributes, user: effective};
     const {allowed, reason} = await authorizer(access);
     passage.annotations['authorization.k8s.io/decision'] = allowed ? 'allow' : 'forbid';
-    if (reason !== '') passage.annotations['authorization.k8s.io/reason'] = reason;
+    passage.annotations['authorization.k8s.io/reason'] = reason;
     if (!allowed) {
       passage.writer.response.setHeader('X-Content-Type-Options', 'nosniff');
       throw forbidden(access, reason);
@@ -192,8 +192,9 @@ export class ApiHandler {
     const {deprecationWarning} = found.version;
     if (deprecationWarning !== undefined) writer.warn(deprecationWarning);
     const contentType = request.headers['content-type'];
+    const {upgrade} = exchange;
     const outlet: Outlet = {
-      exchange,
+      exchange: upgrade ? {request, upgrade} : exchange,
       watch: {
         response: writer.response,
         random,
@@ -218,6 +219,11 @@ export class ApiHandler {
         },
         outlet,
       );
+      if (answer.$case === 'connected') {
+        if (upgrade) writer.response.statusCode = 101;
+        this.#record(passage, 'ResponseStarted');
+        return;
+      }
       if (answer.$case === 'done') return;
       const text = renderAnswer(answer, found, passage.encoding, info.query);
       writer.send(answer.$case === 'list' ? 200 : answer.code, contentTypeOf(passage.encoding), text);

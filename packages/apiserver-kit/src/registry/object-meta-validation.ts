@@ -119,7 +119,8 @@ function ownerErrors(owners: readonly OwnerReference[]): FieldError[] {
     if (kind === 'Event' && (apiVersion === 'v1' || apiVersion.startsWith('events.k8s.io/'))) {
       const group = apiVersion === 'v1' ? '' : 'events.k8s.io';
       const what = `${group}/${version}, Kind=Event is disallowed from being an owner`;
-      errors.push(fieldErrors.invalid(field, shownOwner(owner), what));
+      const message = `Invalid value: ${JSON.stringify(shownOwner(owner))}: ${what}`;
+      errors.push({type: 'FieldValueInvalid', field, message});
     }
   }
   for (const {controller: isController, kind, name} of owners) {
@@ -127,7 +128,8 @@ function ownerErrors(owners: readonly OwnerReference[]): FieldError[] {
     if (controller !== undefined) {
       const rest = `Found "true" in references for ${controller} and ${kind}/${name}`;
       const what = `Only one reference can have Controller set to true. ${rest}`;
-      errors.push(fieldErrors.invalid(field, owners.map(shownOwner), what));
+      const message = `Invalid value: ${JSON.stringify(owners.map(shownOwner))}: ${what}`;
+      errors.push({type: 'FieldValueInvalid', field, message});
       break;
     }
     controller = `${kind}/${name}`;

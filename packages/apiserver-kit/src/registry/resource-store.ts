@@ -15,7 +15,7 @@ import {type ResourceStorage, StorageError, type StoredObject} from '../storage/
 import {checkPreconditions, type DeleteOptions, deletionStep, timestamp} from './deletion.ts';
 import {fieldManagerOf} from './field-manager-of.ts';
 import {generatedName} from './generated-name.ts';
-import {subdomainProblems} from './name-rules.ts';
+import {pathSegmentProblems, subdomainProblems} from './name-rules.ts';
 import {validateObjectMeta, validateObjectMetaUpdate} from './object-meta-validation.ts';
 import type {RequestContext} from './request-context.ts';
 import type {Resource, ResourceVersion} from './resource.ts';
@@ -470,9 +470,14 @@ export class ResourceStore {
   }
 
   #updateErrors(next: ObjectMeta, old: ObjectMeta): FieldError[] {
+    const {namespaced} = this.#resource;
     const errors = validateObjectMetaUpdate(next, old);
-    // Kubernetes checks these twice, and lists each cause twice.
-    return [...errors, ...errors];
+    // Kubernetes checks these several times, and lists each cause as often.
+    return [
+      ...validateObjectMeta(next, {namespaced, custom: true, validateName: pathSegmentProblems}),
+      ...errors,
+      ...errors,
+    ];
   }
 
   #withManagedFields(

@@ -14,7 +14,7 @@ import type {ListMeta, RestAnswer} from './rest-answer.ts';
 
 /** The text of an answer, as the client wants it. @throws StatusError where it cannot be had so */
 export function renderAnswer(
-  answer: Exclude<RestAnswer, {$case: 'done'}>,
+  answer: Exclude<RestAnswer, {$case: 'done' | 'connected'}>,
   found: FoundResource,
   encoding: Encoding,
   query: URLSearchParams,
@@ -32,7 +32,7 @@ export function formatted(json: string, {format, isPretty}: Encoding): string {
   return isPretty ? prettyJson(json) : json;
 }
 
-function jsonOf(answer: Exclude<RestAnswer, {$case: 'done'}>, found: FoundResource): string {
+function jsonOf(answer: Exclude<RestAnswer, {$case: 'done' | 'connected'}>, found: FoundResource): string {
   const {resource, version} = found;
   const apiVersion = apiVersionOf(resource.group, version.name);
   switch (answer.$case) {

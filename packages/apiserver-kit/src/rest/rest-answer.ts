@@ -15,5 +15,7 @@ export type RestAnswer =
   | {$case: 'list'; items: readonly CachedObject[]; metadata: ListMeta}
   /** Of another kind than the resource: a Status, a Scale. */
   | {$case: 'object'; code: number; object: JsonObject}
-  /** It has answered by itself. */
-  | {$case: 'done'};
+  /** A watch has sent its events. */
+  | {$case: 'done'}
+  /** A subresource took the connection over, which is at its end now. */
+  | {$case: 'connected'};

@@ -136,7 +136,7 @@ async function answerSubresource(request: RestRequest, subresource: Subresource,
   if (!verbs.includes(info.verb)) throw notAllowed(request);
   if (subresource.connect) {
     await subresource.connect(context, outlet.exchange);
-    return {$case: 'done'};
+    return {$case: 'connected'};
   }
   if (!subresource.handle) throw notAllowed(request);
   if (info.verb === 'get') return {$case: 'object', code: 200, object: await subresource.handle(context, undefined)};
