@@ -140,7 +140,7 @@ async function fanOut(client: Client): Promise<number> {
   const stop = new AbortController();
   const watchers = await Promise.all(
     Array.from({length: WATCHERS}, async () => {
-      const stream = await configMaps.watch({namespace, signal: stop.signal});
+      const stream = configMaps.watch({namespace, signal: stop.signal});
       return async (): Promise<void> => {
         let seen = 0;
         for await (const event of stream) {
