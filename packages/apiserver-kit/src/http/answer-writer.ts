@@ -21,6 +21,11 @@ export class AnswerWriter {
     if (this.#warnings.size < MAX_WARNINGS) this.#warnings.add(text.slice(0, MAX_WARNING_LENGTH));
   }
 
+  /** Tells browsers not to guess what an answer is. */
+  setNoSniff(): void {
+    this.response.setHeader('X-Content-Type-Options', 'nosniff');
+  }
+
   /** The head of a stream. */
   start(contentType: string): void {
     this.#setWarnings();

@@ -1,12 +1,12 @@
 import {randomUUID} from 'node:crypto';
 import type {IncomingMessage, ServerResponse} from 'node:http';
-import {type PeerCertificate, TLSSocket} from 'node:tls';
 import type {AuditEntry} from '../audit/audit-event.ts';
 import type {AuditLog} from '../audit/audit-log.ts';
 import type {Authenticator} from '../auth/authentication.ts';
 import type {AccessAttributes, Authorizer} from '../auth/authorization.ts';
 import {forbidden} from '../auth/forbidden.ts';
 import {type Impersonation, impersonate, impersonationHeaders} from '../auth/impersonation.ts';
+import {peerCredentials} from '../auth/peer-certificate.ts';
 import {anonymousUser, type UserInfo} from '../auth/user-info.ts';
 import {StatusError, statusErrors} from '../errors/status-error.ts';
 import {BodyBudget} from '../flow/body-budget.ts';
@@ -18,7 +18,7 @@ import {renderAnswer} from '../rest/render.ts';
 import {type Outlet, route} from '../rest/router.ts';
 import {AnswerWriter, contentTypeOf} from './answer-writer.ts';
 import type {Exchange} from './exchange.ts';
-import {parseMediaType} from './media-type.ts';
+import {parseContentType} from './media-type.ts';
 import {
   type Encoding,
   matchesRoute,
@@ -105,16 +105,15 @@ export class ApiHandler {
   async #pass(passage: Passage, exchange: Exchange & {response: ServerResponse}): Promise<void> {
     const {request, info} = passage;
     const {authenticator, authorizer} = this.#options;
-    const certificate = certificateOf(request);
-    const user = await authenticator({headers: request.headers, ...(certificate && {certificate})});
+    const user = await authenticator({headers: request.headers, ...peerCredentials(request.socket)});
     if (user === undefined) throw statusErrors.unauthorized();
     passage.user = user;
     const attributes = accessAttributes(info, user);
-    const impersonation = await impersonate(
-      attributes,
-      impersonationHeaders(request.headers, request.rawHeaders),
-      authorizer,
-    );
+    const headers = impersonationHeaders(request.headers, request.rawHeaders);
+    const impersonation = await impersonate(attributes, headers, authorizer).catch((error: unknown) => {
+      if (error instanceof StatusError && error.code === 403) passage.writer.setNoSniff();
+      throw error;
+    });
     if (impersonation) passage.impersonation = impersonation;
     const effective = impersonation?.user ?? user;
     await this.#admit(passage, effective);
@@ -123,7 +122,7 @@ export class ApiHandler {
     passage.annotations['authorization.k8s.io/decision'] = allowed ? 'allow' : 'forbid';
     passage.annotations['authorization.k8s.io/reason'] = reason;
     if (!allowed) {
-      passage.writer.response.setHeader('X-Content-Type-Options', 'nosniff');
+      passage.writer.setNoSniff();
       throw forbidden(access, reason);
     }
     if (info.$case === 'path') {
@@ -152,7 +151,7 @@ export class ApiHandler {
     exchange: Exchange & {response: ServerResponse},
   ): Promise<void> {
     const {request, writer} = passage;
-    const {registry, random} = this.#options;
+    const {registry} = this.#options;
     const found = registry.find(info.group, info.version, info.resource);
     if (found === undefined) throw this.#unknown(info);
     const {custom} = found.resource;
@@ -197,7 +196,7 @@ export class ApiHandler {
       exchange: upgrade ? {request, upgrade} : exchange,
       watch: {
         response: writer.response,
-        random,
+        random: () => this.#options.random(),
         watchList: this.#options.watchList,
         start: () => {
           passage.release();
@@ -214,7 +213,7 @@ export class ApiHandler {
           found,
           context,
           encoding: passage.encoding,
-          contentType: contentType === undefined ? undefined : parseMediaType(contentType),
+          contentType: contentType === undefined ? undefined : parseContentType(contentType),
           body: async () => await readBody(request, {share}),
         },
         outlet,
@@ -309,12 +308,6 @@ function wantsPretty({headers, url = ''}: IncomingMessage): boolean {
   const pretty = /[?&]pretty=([^&]*)/.exec(url)?.[1];
   if (pretty !== undefined) return pretty !== 'false' && pretty !== '0';
   return /^(?:curl|Wget|Mozilla\/5\.0)/.test(headers['user-agent'] ?? '');
-}
-
-function certificateOf({socket}: IncomingMessage): PeerCertificate | undefined {
-  if (!(socket instanceof TLSSocket) || !socket.authorized) return undefined;
-  const certificate = socket.getPeerCertificate();
-  return Object.keys(certificate).length === 0 ? undefined : certificate;
 }
 
 function accessAttributes(info: RequestInfo, user: UserInfo): AccessAttributes {

@@ -18,6 +18,13 @@ export function parseMediaType(text: string): MediaType {
   return {name: name.trim().toLowerCase(), parameters};
 }
 
+/** Of a body; of no name where the header is not well-formed. */
+export function parseContentType(text: string): MediaType {
+  const [, ...parameters] = text.split(';');
+  const isGood = parameters.every((parameter) => parameter.trim() === '' || /^\s*[^\s=]+=\S/.test(parameter));
+  return isGood ? parseMediaType(text) : {name: 'unknown', parameters: new Map()};
+}
+
 /** What a client takes, the dearest first. */
 export function parseAccept(text: string): MediaType[] {
   return text

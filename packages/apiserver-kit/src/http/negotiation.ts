@@ -79,7 +79,5 @@ export function notAcceptableForRoute({isRead}: {isRead: boolean}): StatusError 
 /** Whether a route of built-in kinds has anything of what a client takes. */
 export function matchesRoute(accept: string | undefined): boolean {
   if (accept === undefined || accept.trim() === '') return true;
-  return parseAccept(accept).some(
-    ({name}) => formatOf(name) !== undefined || name === 'application/vnd.kubernetes.protobuf',
-  );
+  return parseAccept(accept).some(({name}) => name === '*/*' || accepted.includes(name));
 }

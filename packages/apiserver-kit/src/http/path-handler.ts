@@ -3,7 +3,9 @@ import type {Discovery} from '../discovery/discovery.ts';
 import {StatusError} from '../errors/status-error.ts';
 import {encodeJson} from '../json/encode-json.ts';
 import type {JsonObject} from '../json/json-value.ts';
-import type {AnswerWriter} from './answer-writer.ts';
+import {formatted} from '../rest/render.ts';
+import {type AnswerWriter, contentTypeOf} from './answer-writer.ts';
+import {negotiate, notAcceptable} from './negotiation.ts';
 import type {PathRequest} from './request-info.ts';
 import type {RequestMetrics} from './request-metrics.ts';
 
@@ -22,7 +24,7 @@ export interface PathHandlers {
 const TEXT = 'text/plain; charset=utf-8';
 const JSON_TYPE = 'application/json';
 
-const HEALTH = /^\/(healthz|livez|readyz)(?:\/.*)?$/;
+const HEALTH = /^\/(healthz|livez|readyz)(?:\/ping)?$/;
 
 export function isHealthPath(path: string): boolean {
   return HEALTH.test(path);
@@ -70,8 +72,9 @@ function notAllowed(): StatusError {
 
 const paths = ['/api', '/api/v1', '/apis', '/healthz', '/livez', '/metrics', '/openapi/v3', '/readyz', '/version'];
 
-function answerHealth(name: string, {query}: PathRequest, writer: AnswerWriter, {isReady}: PathHandlers): void {
-  const isGood = name !== 'readyz' || isReady();
+function answerHealth(name: string, {query}: PathRequest, writer: AnswerWriter, handlers: PathHandlers): void {
+  const isGood = name !== 'readyz' || handlers.isReady();
+  writer.setNoSniff();
   if (!isGood) return writer.send(500, TEXT, `[-]${name} failed: reason withheld\n${name} check failed\n`);
   const text = query.has('verbose') ? `[+]ping ok\n${name} check passed\n` : 'ok';
   writer.send(200, TEXT, text);
@@ -97,12 +100,14 @@ function answerDiscovery(
   }
   const document = discovery.document(path, request.headers.host ?? '');
   if (document === undefined) return false;
-  writer.send(200, JSON_TYPE, encodeJson(document));
+  const encoding = negotiate(request.headers.accept, {isStream: false});
+  if (encoding === undefined) throw notAcceptable({isStream: false});
+  writer.send(200, contentTypeOf(encoding), formatted(encodeJson(document), encoding));
   return true;
 }
 
 /** What Go's router says where there is nothing. */
 export function notFoundPage(writer: AnswerWriter): void {
-  writer.response.setHeader('X-Content-Type-Options', 'nosniff');
+  writer.setNoSniff();
   writer.send(404, TEXT, '404 page not found\n');
 }

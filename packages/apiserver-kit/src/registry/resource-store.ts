@@ -203,6 +203,7 @@ export class ResourceStore {
       ...metadata
     } = shaped.metadata;
     if (this.#resource.namespaced) metadata.namespace = context.namespace;
+    else delete metadata.namespace;
     if (this.#hasGeneration) metadata.generation = 1;
     return {...shaped, metadata};
   }
@@ -210,7 +211,7 @@ export class ResourceStore {
   #completeMetadata(metadata: ObjectMeta, context: RequestContext): string {
     const {generateName = ''} = metadata;
     if ((metadata.name ?? '') === '' && generateName !== '') {
-      metadata.name = generatedName(generateName, this.#environment.random);
+      metadata.name = generatedName(generateName, () => this.#environment.random());
     }
     if (this.#resource.namespaced) metadata.namespace = context.namespace;
     metadata.uid = randomUUID();
@@ -342,7 +343,8 @@ export class ResourceStore {
     for (const field of ['uid', 'deletionTimestamp', 'deletionGracePeriodSeconds'] as const) {
       if (metadata[field] === undefined || metadata[field] === '') keep(field);
     }
-    if (this.#resource.namespaced) metadata.namespace ??= context.namespace;
+    if (!this.#resource.namespaced) delete metadata.namespace;
+    else if ((metadata.namespace ?? '') === '') metadata.namespace = context.namespace;
     // Strategies of built-in kinds see to their status themselves.
     if (!this.#resource.custom || version.subresources.status !== true) return {...shaped, metadata};
     if (context.subresource !== 'status') {
@@ -454,7 +456,7 @@ export class ResourceStore {
         ? validateObjectMeta(object.metadata, {
             namespaced,
             custom,
-            validateName: strategy.validateName ?? subdomainProblems,
+            validateName: (name) => strategy.validateName?.(name) ?? subdomainProblems(name),
           })
         : this.#updateErrors(object.metadata, old.metadata);
     const errors =
@@ -546,8 +548,9 @@ export class ResourceStore {
   }
 
   #invalid(object: KubeObject, errors: readonly FieldError[]): StatusError {
-    const {group, kind} = this.#resource;
-    return statusErrors.invalid({group, name: kind}, object.metadata.name ?? '', errors);
+    const {group, kind, view} = this.#resource;
+    // A kind in a second group is known by the first one.
+    return statusErrors.invalid({group: view ? '' : group, name: kind}, object.metadata.name ?? '', errors);
   }
 }
 
@@ -578,8 +581,10 @@ function decodeStored(resource: Resource, {json}: StoredObject): KubeObject {
   return object;
 }
 
-function withoutStatus({status: _, ...rest}: KubeObject): KubeObject {
-  return rest as KubeObject;
+function withoutStatus(object: KubeObject): KubeObject {
+  const rest = {...object};
+  delete rest['status'];
+  return rest;
 }
 
 function withStatus(object: KubeObject, {status}: KubeObject): KubeObject {

@@ -9,8 +9,8 @@ const json = (object: object): string => JSON.stringify({apiVersion: 'v1', kind:
 const value = (text: string | undefined): unknown => text && decodeJson(text).value;
 const view = {
   of: 'ks',
-  fromStored: ({old, ...rest}: KubeObject): KubeObject => ({...rest, renamed: old}) as KubeObject,
-  toStored: ({renamed, ...rest}: KubeObject): KubeObject => ({...rest, old: renamed}) as KubeObject,
+  fromStored: ({old, ...rest}: KubeObject): KubeObject => ({...rest, renamed: old}),
+  toStored: ({renamed, ...rest}: KubeObject): KubeObject => ({...rest, old: renamed}),
 };
 
 describe('ViewStorage', () => {

@@ -1,7 +1,6 @@
 import {statusErrors} from '../errors/status-error.ts';
 import {apiVersionOf, type KubeObject} from '../kube-object.ts';
 import {fieldManagerOf} from '../registry/field-manager-of.ts';
-import type {Resource} from '../registry/resource.ts';
 import {VersionRules} from '../registry/version-rules.ts';
 import {decodeBody} from './decode-body.ts';
 import {checkWriteOptions} from './query-options.ts';
@@ -32,7 +31,7 @@ export function checkNamespace({metadata}: KubeObject, namespace: string, isName
 }
 
 /** Answers a question that is not kept. */
-export async function review(request: RestRequest, answer: NonNullable<Resource['review']>): Promise<RestAnswer> {
+export async function review(request: RestRequest): Promise<RestAnswer> {
   const {info, found, context} = request;
   checkWriteOptions('CreateOptions', info.query);
   const rules = new VersionRules(found.resource, found.version);
@@ -50,7 +49,7 @@ export async function review(request: RestRequest, answer: NonNullable<Resource[
       time: new Date(),
     },
   });
-  const result = await answer(written, context);
+  const result = await found.resource.review!(written, context);
   const apiVersion = apiVersionOf(found.resource.group, context.version);
   return {$case: 'object', code: 201, object: {...result, kind: found.resource.kind, apiVersion}};
 }

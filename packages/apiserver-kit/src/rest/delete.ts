@@ -27,8 +27,7 @@ export async function deleteOne(request: StoreRequest): Promise<RestAnswer> {
   const {store, context, found} = request;
   const {options, requested} = await readOptions(request);
   const deletion = await store.delete(context, context.name, options, requested);
-  const {propagationPolicy, orphanDependents} = options;
-  const isAwaited = propagationPolicy === 'Foreground' || orphanDependents === false;
+  const isAwaited = options.orphanDependents === false;
   return answerOf(found.resource, deletion, !deletion.isGone && isAwaited ? 202 : 200);
 }
 

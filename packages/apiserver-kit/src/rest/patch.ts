@@ -1,3 +1,6 @@
+import {definitionName} from '../builtin/definitions.ts';
+import {shapeOf} from '../builtin/go-shape.ts';
+import {ShapeError} from '../builtin/shape-error.ts';
 import {goQuote} from '../errors/go-text.ts';
 import {goValue} from '../errors/go-value.ts';
 import {StatusError, statusErrors} from '../errors/status-error.ts';
@@ -6,12 +9,13 @@ import {DecodeError} from '../json/decode-error.ts';
 import {decodeJson} from '../json/decode-json.ts';
 import {decodeYaml} from '../json/decode-yaml.ts';
 import {encodeJson} from '../json/encode-json.ts';
-import {cloneJson, isJsonObject, type JsonObject, type JsonValue, member} from '../json/json-value.ts';
-import type {KubeObject} from '../kube-object.ts';
+import {cloneJson, isJsonObject, type JsonObject, type JsonValue, member, setMember} from '../json/json-value.ts';
+import {apiVersionOf, type KubeObject} from '../kube-object.ts';
 import {jsonPatch, unknownFieldsOfJsonPatch} from '../patch/json-patch.ts';
 import {mergePatch} from '../patch/merge-patch.ts';
 import {strategicMergePatch} from '../patch/strategic-merge-patch.ts';
 import type {RequestContext} from '../registry/request-context.ts';
+import type {Resource} from '../registry/resource.ts';
 import type {Schema} from '../schema/schema.ts';
 import {checkNamespace} from './create.ts';
 import {shaped} from './decode-body.ts';
@@ -76,7 +80,9 @@ export async function patch(request: StoreRequest): Promise<RestAnswer> {
   }
   const change = (current: KubeObject): KubeObject => {
     const object = patched(current, decoded, rules.version.schema, context);
-    const refuse = (why: string): Error => invalidPatch(object, decoded, why);
+    const refuse = (why: string): Error => invalidPatch(object, decoded, why, found.resource.custom);
+    const problem = found.resource.custom ? undefined : otherTypeProblem(object, found.resource, context.version);
+    if (problem !== undefined) throw refuse(problem);
     const next = shaped(
       context,
       cloneJson(object),
@@ -121,6 +127,8 @@ export function patchType({contentType, found}: Pick<RestRequest, 'contentType' 
       return contentType.name;
     case STRATEGIC_MERGE_PATCH:
       if (!custom) return STRATEGIC_MERGE_PATCH;
+      break;
+    default:
   }
   if (custom) throw statusErrors.unsupportedMediaType([JSON_PATCH, MERGE_PATCH, APPLY]);
   throw new StatusError(415, 'UnsupportedMediaType', '415: Unsupported Media Type', {});
@@ -181,11 +189,45 @@ function checkNewApplied({metadata}: KubeObject, {name}: RequestContext, {found}
 }
 
 /** Of a patch whose result is no object of the kind. */
-export function invalidPatch(object: JsonObject, {type, value}: Patch, why: string): StatusError {
-  const shown = type === STRATEGIC_MERGE_PATCH ? goQuote(goValue(value)) : JSON.stringify(shownJson(object, value));
+export function invalidPatch(object: JsonObject, {type, value}: Patch, why: string, isCustom = false): StatusError {
+  const shown =
+    type === STRATEGIC_MERGE_PATCH
+      ? goQuote(goValue(value))
+      : JSON.stringify(isCustom ? encodeJson(sorted(object)) : shownJson(object, value));
   return statusErrors.invalid({group: '', name: ''}, '', [
     {type: 'FieldValueInvalid', field: 'patch', message: `Invalid value: ${shown}: ${why}`},
   ]);
+}
+
+/** What is wrong with a patch that makes another kind of an object. */
+function otherTypeProblem(object: JsonObject, {group, kind}: Resource, version: string): string | undefined {
+  const {apiVersion, kind: given} = object;
+  if (given === kind && apiVersion === apiVersionOf(group, version)) return undefined;
+  const text = (value: JsonValue | undefined): string => (typeof value === 'string' ? value : '');
+  const definition = definitionName(text(apiVersion), text(given));
+  if (definition === undefined) {
+    return `no kind ${JSON.stringify(text(given))} is registered for version ${JSON.stringify(text(apiVersion))} in scheme "pkg/runtime/scheme.go:111"`;
+  }
+  try {
+    shapeOf(definition)(object);
+  } catch (error) {
+    if (error instanceof ShapeError) return error.message;
+    throw error;
+  }
+  const from = `${text(apiVersion).split('/').at(-1)}.${text(given)}`;
+  return `converting (${from}) to (${group === '' ? 'core' : group.split('.', 1)[0]}.${kind}): unknown conversion`;
+}
+
+/** With the members of all objects in order, as Kubernetes writes custom objects. */
+function sorted(value: JsonValue): JsonValue {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (!isJsonObject(value)) return value;
+  const result: JsonObject = {};
+  for (const key of Object.keys(value).sort()) {
+    const inner = value[key];
+    if (inner !== undefined) setMember(result, key, sorted(inner));
+  }
+  return result;
 }
 
 /** JSON with the members in order where a patch has touched them. */

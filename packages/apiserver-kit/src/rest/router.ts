@@ -36,7 +36,7 @@ export async function route(request: RestRequest, outlet: Outlet): Promise<RestA
   }
   if (info.subresource !== '') return await routeSubresource(request, outlet);
   if (resource.review) {
-    if (info.verb === 'create' && info.name === '') return await review(request, resource.review);
+    if (info.verb === 'create' && info.name === '') return await review(request);
     throw notAllowed(request);
   }
   if (store === undefined || !allowed(request)) throw notAllowed(request);

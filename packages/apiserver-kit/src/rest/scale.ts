@@ -1,6 +1,7 @@
 import {shapeOf} from '../builtin/go-shape.ts';
 import {valueAt} from '../crd/simple-path.ts';
-import {statusErrors} from '../errors/status-error.ts';
+import {fieldErrors} from '../errors/field-error.ts';
+import {type StatusError, statusErrors} from '../errors/status-error.ts';
 import {cloneJson, isJsonObject, type JsonObject, type JsonValue, member, setMember} from '../json/json-value.ts';
 import type {KubeObject} from '../kube-object.ts';
 import type {ScaleSubresource} from '../registry/resource.ts';
@@ -66,6 +67,7 @@ async function write(
       checkName(name, context.name);
       const next = cloneJson(current);
       const {replicas = 0} = (scale['spec'] ?? {}) as {replicas?: number};
+      if (replicas < 0 && !request.found.resource.custom) throw negative(name, replicas);
       setAt(next, paths.specReplicasPath, replicas);
       if (resourceVersion !== undefined && resourceVersion !== '') next.metadata.resourceVersion = resourceVersion;
       return next;
@@ -73,6 +75,12 @@ async function write(
     {isShaped: true, options},
   );
   return {$case: 'object', code: 200, object: scaleOf(object.object, paths)};
+}
+
+function negative(name: string, replicas: number): StatusError {
+  return statusErrors.invalid({group: SCALE.group, name: SCALE.kind}, name, [
+    fieldErrors.invalid('spec.replicas', replicas, 'must be greater than or equal to 0'),
+  ]);
 }
 
 function scaleOf(object: KubeObject, paths: ScaleSubresource): KubeObject {
@@ -109,7 +117,7 @@ function selectorText(value: JsonValue | undefined): string | undefined {
   const labels = isJsonObject(value['matchLabels']) ? value['matchLabels'] : {};
   const terms = Object.keys(labels)
     .sort()
-    .map((key) => `${key}=${String(labels[key])}`);
+    .map((key) => `${key}=${textOf(labels[key])}`);
   for (const expression of Array.isArray(value['matchExpressions']) ? value['matchExpressions'] : []) {
     if (isJsonObject(expression)) terms.push(termOf(expression));
   }
@@ -117,17 +125,22 @@ function selectorText(value: JsonValue | undefined): string | undefined {
 }
 
 function termOf({key, operator, values}: JsonObject): string {
-  const list = Array.isArray(values) ? values.map(String).sort().join(',') : '';
+  const list = Array.isArray(values) ? values.map(textOf).sort().join(',') : '';
+  const name = textOf(key);
   switch (operator) {
     case 'In':
-      return `${String(key)} in (${list})`;
+      return `${name} in (${list})`;
     case 'NotIn':
-      return `${String(key)} notin (${list})`;
+      return `${name} notin (${list})`;
     case 'DoesNotExist':
-      return `!${String(key)}`;
+      return `!${name}`;
     default:
-      return String(key);
+      return name;
   }
+}
+
+function textOf(value: JsonValue | undefined): string {
+  return typeof value === 'string' ? value : '';
 }
 
 /** @throws StatusError where something else than an object is on the way */
