@@ -32,8 +32,9 @@ export async function bootstrap(registry: Registry, onError: (error: unknown) =>
   ]);
   const write = async (name: string, rules: (role: KubeObject) => ReturnType<typeof rulesOf>): Promise<void> =>
     await writeRole(registry, name, rules);
-  const end = aggregateClusterRoles(registry, write, onError);
-  return {close: end};
+  const aggregation = aggregateClusterRoles(registry, write, onError);
+  await aggregation.settled();
+  return aggregation;
 }
 
 /** Nothing where the resource is not served, or the object is there. */

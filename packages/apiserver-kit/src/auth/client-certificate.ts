@@ -1,8 +1,10 @@
 import type {PeerCertificate} from 'node:tls';
+import {statusErrors} from '../errors/status-error.ts';
 import type {Authenticator} from './authentication.ts';
 
 /** The certificate that TLS has verified: its common name is the user, its organizations are the groups. */
-export const clientCertificates: Authenticator = async ({certificate}) => {
+export const clientCertificates: Authenticator = async ({certificate, hasForeignCertificate}) => {
+  if (hasForeignCertificate === true) throw statusErrors.unauthorized();
   if (!certificate) return undefined;
   const username = values(certificate.subject?.CN)[0];
   if (username === undefined || username === '') return undefined;

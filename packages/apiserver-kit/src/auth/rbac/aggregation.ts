@@ -8,26 +8,31 @@ import {RBAC_GROUP, rulesOf} from './rbac-index.ts';
 /** Gives a ClusterRole new rules, as they are computed from the role that is there when it is written. */
 export type WriteRules = (name: string, rules: (role: KubeObject) => readonly PolicyRule[]) => Promise<void>;
 
+export interface Aggregation {
+  /** Until the rules of all roles are what they should be. */
+  settled(): Promise<void>;
+  close(): void;
+}
+
 /**
  * Keeps the rules of ClusterRoles that have an `aggregationRule` equal to those of the ClusterRoles that it selects, ordered by
  * name, each rule once.
  *
- * @returns ends it
  * @see https://kubernetes.io/docs/reference/access-authn-authz/rbac/#aggregated-clusterroles
  */
 export function aggregateClusterRoles(
   stores: Stores,
   write: WriteRules,
   onError: (error: unknown) => void,
-): () => void {
+): Aggregation {
   const roles = new Map<string, KubeObject>();
   const stale = new Set<string>();
-  let running = false;
+  let working: Promise<void> | undefined;
   let closed = false;
 
   const work = async (): Promise<void> => {
-    if (running) return;
-    running = true;
+    // In a turn of its own, so that one write follows a burst of changes.
+    await Promise.resolve();
     while (stale.size > 0 && !closed) {
       const [name] = stale as unknown as [string];
       stale.delete(name);
@@ -35,7 +40,7 @@ export function aggregateClusterRoles(
       if (!role || same(rulesOf(role), aggregatedRules(role, roles.values()))) continue;
       await write(name, (present) => aggregatedRules(present, roles.values())).catch(onError);
     }
-    running = false;
+    working = undefined;
   };
   const end = follow(stores, RBAC_GROUP, 'clusterroles', ({current, previous}) => {
     const name = (current ?? previous)?.object.metadata.name;
@@ -43,12 +48,16 @@ export function aggregateClusterRoles(
     if (current) roles.set(name, current.object);
     else roles.delete(name);
     for (const [other, role] of roles) if (selectorsOf(role).length > 0) stale.add(other);
-    // In a turn of its own, so that one write follows a burst of changes.
-    queueMicrotask(() => void work());
+    if (stale.size > 0) working ??= work();
   });
-  return () => {
-    closed = true;
-    end();
+  return {
+    async settled() {
+      await working;
+    },
+    close() {
+      closed = true;
+      end();
+    },
   };
 }
 

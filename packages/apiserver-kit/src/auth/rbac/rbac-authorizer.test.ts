@@ -148,7 +148,7 @@ describe('aggregation of ClusterRoles', () => {
   test('writes what has changed, in one write for a burst', async () => {
     const written: (readonly PolicyRule[])[] = [];
     let wrote = Promise.withResolvers<void>();
-    const end = aggregateClusterRoles(
+    const aggregation = aggregateClusterRoles(
       stores,
       async (name, rules) => {
         const present = stores.get('rbac.authorization.k8s.io', 'clusterroles')!.cache.get(name)!.object;
@@ -167,6 +167,6 @@ describe('aggregation of ClusterRoles', () => {
     stores.delete('rbac.authorization.k8s.io', 'clusterroles', 'a');
     await wrote.promise;
     expect(written.at(-1)).toEqual([watch]);
-    end();
+    aggregation.close();
   });
 });
