@@ -18,9 +18,9 @@ export interface ResourceCacheOptions {
   decode: (stored: StoredObject) => KubeObject;
   /** Changes that are kept for watches and for lists of the past. Default: 20,000. */
   historyLimit?: number;
-  /** Bytes of JSON that these changes may hold. Default: 16 MiB. */
+  /** Bytes of JSON that these changes may hold. Default: 8 MiB. */
   historyBytes?: number;
-  /** Length of the JSON of the objects that are held in parsed form too. Default: 8 MiB. */
+  /** Length of the JSON of the objects that are held in parsed form too. Default: 2 MiB. */
   parsedBytes?: number;
   /** The first listener: see {@link ResourceCache.subscribe}. */
   onUpdate?: ChangeListener;
@@ -92,7 +92,7 @@ export class ResourceCache {
   private constructor(options: ResourceCacheOptions, snapshot: Awaited<ReturnType<ResourceStorage['snapshot']>>) {
     this.#storage = options.storage;
     this.#clock = options.clock ?? systemClock;
-    this.#form = {decode: options.decode, parsed: new ParsedObjects(options.parsedBytes ?? 8 * 2 ** 20)};
+    this.#form = {decode: options.decode, parsed: new ParsedObjects(options.parsedBytes ?? 2 * 2 ** 20)};
     this.#objects = SortedObjects.of(
       snapshot.objects.map(({key, revision, json}) => new TextObject(this.#form, key, revision, json, false)),
     );

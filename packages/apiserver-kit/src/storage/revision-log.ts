@@ -7,7 +7,7 @@ export interface RevisionLogOptions {
   keepEntries?: number;
   /** No more than this, however young they are. Default: 20,000. */
   maxEntries?: number;
-  /** No more than these bytes, but always the last entry. Default: 16 MiB. */
+  /** No more than these bytes, but always the last entry. Default: 8 MiB. */
   maxBytes?: number;
   clock?: Clock;
 }
@@ -33,7 +33,7 @@ export class RevisionLog<T extends {readonly revision: number}> {
     this.#keepMs = options.keepMs ?? 300_000;
     this.#keepEntries = options.keepEntries ?? 1_000;
     this.#maxEntries = options.maxEntries ?? 20_000;
-    this.#maxBytes = options.maxBytes ?? 16 * 2 ** 20;
+    this.#maxBytes = options.maxBytes ?? 8 * 2 ** 20;
     this.#clock = options.clock ?? systemClock;
   }
 
