@@ -153,6 +153,7 @@ export class CompiledPolicy {
       }
     }
 
+    if (this.#annotations.length === 0) return {denials, annotations: []};
     const audit = new Evaluation(this.#variables, input, checks, POLICY_BUDGET, {authorizer: true});
     const annotations: PolicyOutcome['annotations'] = [];
     for (const {name, expression} of this.#annotations) {

@@ -1,6 +1,6 @@
 import type {JsonObject} from '../json/json-value.ts';
 import type {AdmissionAttributes, AdmissionPlugin} from './admission.ts';
-import {objectsIn, podSpec, textOf} from './pod-spec.ts';
+import {objectsIn, specOf, textOf} from './pod-spec.ts';
 
 const TAINTS = ['node.kubernetes.io/not-ready', 'node.kubernetes.io/unreachable'];
 const TOLERATION_SECONDS = 300;
@@ -11,7 +11,7 @@ export const defaultTolerationSeconds: AdmissionPlugin = {
   async admit({operation, resource, context, object}: AdmissionAttributes) {
     if (resource.group !== '' || resource.plural !== 'pods' || context.subresource !== '' || !object) return;
     if (operation !== 'CREATE' && operation !== 'UPDATE') return;
-    const spec = podSpec(object);
+    const spec = specOf(object);
     const tolerations = objectsIn(spec['tolerations']);
     const missing = TAINTS.filter((taint) => !tolerations.some((toleration) => tolerates(toleration, taint)));
     if (missing.length === 0) return;

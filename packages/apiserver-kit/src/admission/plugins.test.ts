@@ -8,6 +8,7 @@ import {defaultTolerationSeconds} from './default-tolerations.ts';
 import {namespaceLifecycle} from './namespace-lifecycle.ts';
 import {priorityAdmission} from './priority.ts';
 import {storageObjectInUseProtection} from './storage-protection.ts';
+import {taintNodesByCondition} from './taint-nodes.ts';
 
 let stores: FixtureStores;
 const namespace = (name: string, phase: string): KubeObject => ({
@@ -132,6 +133,13 @@ describe('DefaultTolerationSeconds', () => {
     const all = {operator: 'Exists'};
     expect(await tolerations([all])).toEqual([all]);
   });
+});
+
+test('a new Node takes no Pods', async () => {
+  const made: KubeObject = {apiVersion: 'v1', kind: 'Node', metadata: {name: 'n'}};
+  const resource = {group: '', plural: 'nodes', kind: 'Node'};
+  for (let i = 0; i < 2; i++) await admit(taintNodesByCondition, {resource, object: made});
+  expect(made['spec']).toEqual({taints: [{key: 'node.kubernetes.io/not-ready', effect: 'NoSchedule'}]});
 });
 
 test('claims stay until nobody uses them', async () => {

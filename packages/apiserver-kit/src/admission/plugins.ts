@@ -7,6 +7,7 @@ import {namespaceLifecycle} from './namespace-lifecycle.ts';
 import {priorityAdmission} from './priority.ts';
 import {serviceAccountAdmission} from './service-account.ts';
 import {storageObjectInUseProtection} from './storage-protection.ts';
+import {taintNodesByCondition} from './taint-nodes.ts';
 import {type PolicyStores, validatingAdmissionPolicies} from './validating-admission-policy.ts';
 
 export interface AdmissionPluginsOptions {
@@ -22,6 +23,7 @@ export function admissionPlugins({stores, authorizer, rbac}: AdmissionPluginsOpt
   return [
     namespaceLifecycle(stores),
     serviceAccountAdmission({stores}),
+    taintNodesByCondition,
     priorityAdmission(stores),
     defaultTolerationSeconds,
     storageObjectInUseProtection,

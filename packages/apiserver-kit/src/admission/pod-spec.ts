@@ -8,12 +8,12 @@ export function newPod({operation, resource, context, object}: AdmissionAttribut
   return isPod && operation === 'CREATE' ? object : undefined;
 }
 
-/** The spec of a Pod, which may be changed. */
-export function podSpec(pod: KubeObject): JsonObject {
-  const spec = pod['spec'];
+/** The spec of an object, which may be changed. */
+export function specOf(object: KubeObject): JsonObject {
+  const spec = object['spec'];
   if (isJsonObject(spec)) return spec;
   const made: JsonObject = {};
-  pod['spec'] = made;
+  object['spec'] = made;
   return made;
 }
 

@@ -1,7 +1,7 @@
 import {findObject, type Stores} from '../auth/stores.ts';
 import type {KubeObject} from '../kube-object.ts';
 import type {AdmissionPlugin} from './admission.ts';
-import {newPod, podSpec, textOf} from './pod-spec.ts';
+import {newPod, specOf, textOf} from './pod-spec.ts';
 import {refuse} from './refusal.ts';
 
 const GROUP = 'scheduling.k8s.io';
@@ -14,7 +14,7 @@ export function priorityAdmission(stores: Stores): AdmissionPlugin {
     async admit(attributes) {
       const pod = newPod(attributes);
       if (!pod) return;
-      const spec = podSpec(pod);
+      const spec = specOf(pod);
       const wanted = textOf(spec['priorityClassName']);
       const found =
         wanted === '' ? globalDefault(stores) : findObject(stores, GROUP, 'priorityclasses', wanted)?.object;

@@ -2,7 +2,7 @@ import {findObject, type Stores} from '../auth/stores.ts';
 import {isJsonObject, type JsonObject} from '../json/json-value.ts';
 import type {KubeObject} from '../kube-object.ts';
 import type {AdmissionAttributes, AdmissionPlugin} from './admission.ts';
-import {newPod, objectsIn, podSpec, textOf} from './pod-spec.ts';
+import {newPod, objectsIn, specOf, textOf} from './pod-spec.ts';
 import {refuse} from './refusal.ts';
 
 const TOKEN_PATH = '/var/run/secrets/kubernetes.io/serviceaccount';
@@ -41,7 +41,7 @@ export function serviceAccountAdmission({
     async admit(attributes) {
       const pod = newPod(attributes);
       if (!pod || isMirror(pod)) return;
-      const spec = podSpec(pod);
+      const spec = specOf(pod);
       if (textOf(spec['serviceAccountName']) === '') {
         spec['serviceAccountName'] = 'default';
         // The old name of the field has the same value.
@@ -57,7 +57,7 @@ export function serviceAccountAdmission({
     async validate(attributes) {
       const pod = newPod(attributes);
       if (!pod) return;
-      const spec = podSpec(pod);
+      const spec = specOf(pod);
       if (isMirror(pod)) return checkMirror(attributes, spec);
       if (textOf(spec['serviceAccountName']) === '') {
         const {namespace} = attributes.context;
