@@ -38,6 +38,7 @@ describe('completion', () => {
       'cancel',
       'delete',
       'runtime',
+      'dev',
       'completion',
       'version',
     ]);
@@ -46,6 +47,8 @@ describe('completion', () => {
       directive: 4,
     });
     expect(names(await complete('runtime', ''))).toEqual(['list', 'get']);
+    expect(names(await complete('dev', ''))).toEqual(['up', 'down', 'status', 'logs', 'reset']);
+    expect(names(await complete('dev', 'logs', 'sch'))).toEqual(['scheduler']);
     expect(names(await complete('-n', 'team', 'lo'))).toEqual(['logs']);
   });
 

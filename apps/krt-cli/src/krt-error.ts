@@ -19,6 +19,7 @@ export type KrtErrorCode =
   | 'FILE_EXISTS'
   | 'FILE_FAILED'
   | 'WAIT_TIMED_OUT'
+  | 'DEV_FAILED'
   | 'API';
 
 export interface KrtErrorOptions {

@@ -48,6 +48,7 @@ export function createProgram(host: ProgramHost): Command {
   addCancel(program, host);
   addDelete(program, host);
   addRuntime(program, host);
+  addDev(program, host);
   addCompletion(program, host);
   addVersion(program, host);
   program.addHelpText(
@@ -532,6 +533,97 @@ function addRuntime(program: Command, host: ProgramHost): void {
         flags,
         args.map((each) => objectName(each, 'runtime')),
       );
+    }),
+  );
+}
+
+function addDev(program: Command, host: ProgramHost): void {
+  const dev = program
+    .command('dev')
+    .summary('a cluster of your own on this machine')
+    .description(
+      'Runs a Kubernetes API server, the control plane of kruntimes and a node on this machine, without containers: Pods of Runtimes\n' +
+        'are processes. The same manifests work in a cluster. Its data stays in $XDG_DATA_HOME/kruntimes/dev (~/.local/share on Linux,\n' +
+        '~/Library/Application Support on macOS) until krt dev reset. Programs run as you, with your permissions.',
+    );
+  const up = dev
+    .command('up')
+    .summary('start it')
+    .description(
+      'Starts the cluster, with a Runtime named bash, and stops it at Ctrl-C; with --detach it goes on in the background.\n' +
+        'It has a kubeconfig of its own; with --merge the context kruntimes-dev is added to yours, and nothing else in it changes.',
+    )
+    .addOption(option('-d, --detach', 'return when it is ready'))
+    .addOption(option('--merge', 'add the context kruntimes-dev to the kubeconfig ($KUBECONFIG, else ~/.kube/config)'))
+    .addOption(option('-o, --output <format>', 'json or yaml', values('json', 'yaml')))
+    .addOption(option('-q, --quiet', 'no progress on stderr'));
+  addExamples(up, host, [
+    ['dev up', 'until Ctrl-C'],
+    ['dev up --detach --merge', 'in the background, reachable as context kruntimes-dev'],
+    [`|KUBECONFIG=$(krt dev up --detach -o json | jq -r .kubeconfig) krt get`, 'for scripts'],
+  ]);
+  up.action(
+    action(host, async (context, flags) => {
+      const {devUp} = await import('./commands/dev.ts');
+      return await devUp(context, flags);
+    }),
+  );
+  const down = dev
+    .command('down')
+    .summary('stop it; its data stays')
+    .description('Stops the cluster. Its data stays for the next krt dev up.');
+  addExamples(down, host, [['dev down', 'stop it']]);
+  down.action(
+    action(host, async (context) => {
+      const {devDown} = await import('./commands/dev.ts');
+      return await devDown(context);
+    }),
+  );
+  const status = dev
+    .command('status')
+    .summary('show whether it is up, and where')
+    .description(
+      'Shows whether the cluster is up, and where its API server, kubeconfig and data are. Exits 1 when it is not ready.',
+    )
+    .addOption(option('-o, --output <format>', 'json or yaml', values('json', 'yaml')));
+  addExamples(status, host, [
+    ['dev status', 'for people'],
+    ['dev status -o json', 'for programs'],
+  ]);
+  status.action(
+    action(host, async (context, flags) => {
+      const {devStatus} = await import('./commands/dev.ts');
+      return await devStatus(context, flags);
+    }),
+  );
+  const logs = dev
+    .command('logs')
+    .summary('print the logs of its parts')
+    .description('Prints the logs of the parts of the cluster: apiserver, controller, scheduler, and krt itself.')
+    .addArgument(
+      argument('[part...]', 'of these parts (default: all)', values('apiserver', 'controller', 'scheduler', 'krt')),
+    )
+    .addOption(option('-f, --follow', 'go on until Ctrl-C'))
+    .addOption(option('--tail <lines>', 'only the last lines of each'));
+  addExamples(logs, host, [
+    ['dev logs --tail 20', 'the last lines of all parts'],
+    ['dev logs -f scheduler', 'follow one'],
+  ]);
+  logs.action(
+    action(host, async (context, flags, names) => {
+      const {devLogs} = await import('./commands/dev.ts');
+      return await devLogs(context, flags, names);
+    }),
+  );
+  const reset = dev
+    .command('reset')
+    .summary('stop it and remove all its data')
+    .description('Stops the cluster, removes all its data, and takes the context kruntimes-dev out of the kubeconfig.');
+  addExamples(reset, host, [['dev reset', 'begin anew']]);
+  reset.action(
+    action(host, async (context) => {
+      const {devReset} = await import('./commands/dev.ts');
+      return await devReset(context);
     }),
   );
 }

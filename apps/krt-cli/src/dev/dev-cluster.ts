@@ -47,6 +47,8 @@ export interface DevClusterOptions {
   /** The URL by which a part reaches the API server, for example that of a proxy. Default: the API server's. */
   serverFor?: (part: DevClusterPart) => string;
   nodeName?: string;
+  /** Where the logs of controller and scheduler go. Default: below its own directory. */
+  logDirectory?: string;
   /** How long a container that keeps ending waits before it is started again. */
   backOff?: BackOffOptions;
   logger?: Logger;
@@ -57,7 +59,7 @@ export interface DevClusterOptions {
 const SYSTEM_NAMESPACE = 'kruntimes-system';
 
 /**
- * A whole kruntimes on one machine: a real API server, the controller and the scheduler as processes with identities of
+ * A whole kruntimes on one machine: an API server, the controller and the scheduler as processes with identities of
  * their own, and a node that runs Runtime Pods as processes.
  *
  * @example
@@ -113,7 +115,8 @@ export class DevCluster implements AsyncDisposable {
     // Short, for the sake of Unix sockets below it.
     const directory = await mkdtemp(join(tmpdir(), 'krt-'));
     guard.addDirectory(directory);
-    await mkdir(join(directory, 'logs'));
+    const logs = options.logDirectory ?? join(directory, 'logs');
+    await mkdir(logs, {recursive: true});
     const client = new Client(new Transport(controlPlane.config, {userAgent: 'krt-dev'}));
     try {
       progress('installing the kinds of kruntimes.io');
@@ -134,7 +137,7 @@ export class DevCluster implements AsyncDisposable {
           name,
           command: programs[name],
           args: [`--kubeconfig=${kubeconfig}`, ...scope, ...(options.args?.[name] ?? [])],
-          logPath: join(directory, 'logs', `${name}.log`),
+          logPath: join(logs, `${name}.log`),
           guard,
         });
       };
@@ -296,7 +299,7 @@ async function startOwnControlPlane(
   progress: (step: string) => void,
 ): Promise<ControlPlane> {
   const log = (line: string): void => progress(line);
-  progress('starting etcd and kube-apiserver');
+  progress('starting the API server');
   return await startControlPlane({
     ...options.controlPlaneOptions,
     resolve: {goModule: kubeModule, log, ...options.controlPlaneOptions?.resolve},

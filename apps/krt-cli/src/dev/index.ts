@@ -1,5 +1,5 @@
 /**
- * A development cluster: a real Kubernetes API server, kruntimes' control plane, and a node that runs Runtime Pods as
+ * A development cluster: a Kubernetes API server, kruntimes' control plane, and a node that runs Runtime Pods as
  * processes of this machine.
  *
  * ```ts

@@ -1,3 +1,4 @@
+import {existsSync} from 'node:fs';
 import {access} from 'node:fs/promises';
 import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
@@ -12,22 +13,33 @@ export type LocalPrograms = Readonly<Record<AppName, readonly string[]>>;
 
 const repositoryRoot = fileURLToPath(new URL('../../../../', import.meta.url));
 
+/** What the published krt carries beside itself; see tools/bundle-dev.mjs. There is none where it runs from its sources. */
+const carried = fileURLToPath(new URL('./dev/', import.meta.url));
+const isPublished = existsSync(join(carried, 'kruntimes-apiserver.js'));
+
 /** Folder of the Go module that pins etcd and kube-apiserver. */
 export const kubeModule = join(repositoryRoot, 'tools', 'kube');
 
 /** What an app may do on the API server, as it is deployed. */
 export function rbacManifest(app: AppName): string {
-  return join(repositoryRoot, 'apps', app, 'rbac.yaml');
+  return isPublished ? join(carried, `${app}.rbac.yaml`) : join(repositoryRoot, 'apps', app, 'rbac.yaml');
 }
 
 /** The policies that confine the identities of Runtime Pods, as they are deployed. */
-export const admissionManifests = join(repositoryRoot, 'deploy', 'admission');
+export const admissionManifests = isPublished
+  ? join(carried, 'admission')
+  : join(repositoryRoot, 'deploy', 'admission');
 
-/** The bundles of this repository. @throws when one is not built. */
+/** Command line of the API server; undefined: the one that is installed. */
+export const apiServerProgram: readonly string[] | undefined = isPublished
+  ? [process.execPath, '--disable-warning=ExperimentalWarning', join(carried, 'kruntimes-apiserver.js')]
+  : undefined;
+
+/** The bundles of this repository, or those that krt carries. @throws when one is not built. */
 export async function builtPrograms(): Promise<LocalPrograms> {
   const commands = await Promise.all(
     appNames.map(async (app) => {
-      const bundle = join(repositoryRoot, 'apps', app, 'dist', 'main.js');
+      const bundle = isPublished ? join(carried, `${app}.js`) : join(repositoryRoot, 'apps', app, 'dist', 'main.js');
       await access(bundle).catch(() => {
         throw new Error(`${bundle} is missing: run "pnpm turbo run build" first`);
       });

@@ -40,7 +40,7 @@ const START_ATTEMPTS = 3;
 
 /** What is meant where nothing is said: `embedded`, unless the environment variable KRUNTIMES_CONTROL_PLANE says `kube`. */
 export function defaultFlavour(env: NodeJS.ProcessEnv = process.env): ControlPlaneFlavour {
-  const said = env[FLAVOUR_VARIABLE] || 'kube';
+  const said = env[FLAVOUR_VARIABLE] || 'embedded';
   if (said !== 'embedded' && said !== 'kube')
     throw new ReconcilerKitError('CONTROL_PLANE_FAILED', `${FLAVOUR_VARIABLE} is ${said}: say embedded or kube.`);
   return said;

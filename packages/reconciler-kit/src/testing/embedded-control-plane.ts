@@ -2,7 +2,7 @@ import {mkdir, mkdtemp, readFile, writeFile} from 'node:fs/promises';
 import {createRequire} from 'node:module';
 import {createServer} from 'node:net';
 import {tmpdir} from 'node:os';
-import {join} from 'node:path';
+import {dirname, join} from 'node:path';
 import {ReconcilerKitError} from '../errors.ts';
 import {ControlPlane, type ControlPlaneOptions, startPrepared} from './control-plane.ts';
 import type {ControlPlaneState} from './control-plane-access.ts';
@@ -91,7 +91,9 @@ function installedProgram(): string[] {
   const require = createRequire(import.meta.url);
   let main: string;
   try {
-    main = require.resolve('@kruntimes/apiserver-kit/main');
+    main = import.meta.url.endsWith('.ts')
+      ? join(dirname(require.resolve('@kruntimes/apiserver-kit/package.json')), 'src', 'main.ts')
+      : require.resolve('@kruntimes/apiserver-kit/main');
   } catch (cause) {
     throw new ReconcilerKitError(
       'CONTROL_PLANE_FAILED',

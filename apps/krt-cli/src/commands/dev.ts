@@ -1,0 +1,276 @@
+import {spawn} from 'node:child_process';
+import {closeSync, openSync} from 'node:fs';
+import {mkdir, readdir, readFile, rm} from 'node:fs/promises';
+import {join} from 'node:path';
+import {setTimeout as delay} from 'node:timers/promises';
+import {kubeconfigFiles} from '../cluster-config.ts';
+import type {CommandContext} from '../command-context.ts';
+import {type DevPaths, devPaths} from '../dev/service/dev-paths.ts';
+import {DEV_CONTEXT, DevClaim, type DevState, readDevState} from '../dev/service/dev-state.ts';
+import {changeFile, type KubeconfigEntry, withEntry, withoutEntry} from '../dev/service/kubeconfig-entry.ts';
+import {LogFollower} from '../dev/service/log-follower.ts';
+import {type ExitCode, exitCodes} from '../exit-code.ts';
+import {InterruptScope} from '../interrupt.ts';
+import {KrtError, usageError} from '../krt-error.ts';
+import {formatObject, type OutputFormat, parseOutputFormat} from '../output-format.ts';
+import {ProgressLine} from '../progress-line.ts';
+import {formatColumns} from '../table.ts';
+import {write} from '../terminal.ts';
+
+export interface DevUpFlags {
+  detach?: boolean;
+  merge?: boolean;
+  output?: string;
+  quiet?: boolean;
+}
+
+export interface DevLogsFlags {
+  follow?: boolean;
+  tail?: string;
+}
+
+const POLL_MS = 50;
+const STOP_TIMEOUT_MS = 30_000;
+
+/** `krt dev up` */
+export async function devUp(context: CommandContext, flags: DevUpFlags): Promise<ExitCode> {
+  const format = parseOutputFormat(flags.output, ['table', 'json', 'yaml']);
+  const paths = devPaths(context.terminal.env);
+  using progress = new ProgressLine(context.terminal, context.clock, {quiet: flags.quiet ?? false});
+  const running = await readDevState(paths);
+  if (running !== undefined) {
+    await untilReady(paths, running.pid, (step) => progress.update(step));
+    return await announce(context, paths, flags, format);
+  }
+  if (flags.detach) {
+    const child = await startDetached(context, paths);
+    await untilReady(paths, child, (step) => progress.update(step));
+    return await announce(context, paths, flags, format);
+  }
+  await using claim = await DevClaim.take(paths);
+  if (claim === undefined) throw new KrtError('DEV_FAILED', 'another krt is just starting the local cluster');
+  using interrupt = new InterruptScope();
+  const {DevService} = await import('../dev/service/dev-service.ts');
+  const service = await DevService.start({paths, claim, progress: (step) => progress.update(step)});
+  try {
+    progress.clear();
+    await announce(context, paths, flags, format);
+    await untilAborted(interrupt.signal);
+  } finally {
+    progress.update('stopping the local cluster');
+    await service.stop();
+  }
+  return exitCodes.ok;
+}
+
+/** `krt dev down` */
+export async function devDown(context: CommandContext): Promise<ExitCode> {
+  const paths = devPaths(context.terminal.env);
+  const stopped = await stopCluster(context, paths);
+  const text = stopped ? 'the local cluster is down; its data stays for the next krt dev up' : 'no local cluster is up';
+  await write(context.terminal.stdout, `${text}\n`);
+  return exitCodes.ok;
+}
+
+/** `krt dev status` */
+export async function devStatus(context: CommandContext, flags: {output?: string}): Promise<ExitCode> {
+  const format = parseOutputFormat(flags.output, ['table', 'json', 'yaml']);
+  const paths = devPaths(context.terminal.env);
+  const state = await readDevState(paths);
+  await printStatus(context, paths, state, format);
+  return state?.phase === 'ready' ? exitCodes.ok : exitCodes.conditionNotMet;
+}
+
+/** `krt dev logs` */
+export async function devLogs(context: CommandContext, flags: DevLogsFlags, names: string[]): Promise<ExitCode> {
+  const paths = devPaths(context.terminal.env);
+  const tail = flags.tail === undefined ? undefined : Number(flags.tail);
+  if (tail !== undefined && !(Number.isInteger(tail) && tail >= 0)) throw usageError('--tail wants a number of lines');
+  const all = await logFiles(paths);
+  for (const name of names) {
+    if (!all.has(name))
+      throw new KrtError('NOT_FOUND', `there is no log of ${name}`, {
+        hint: all.size > 0 ? `there are ${[...all.keys()].join(', ')}` : 'krt dev up starts the local cluster',
+      });
+  }
+  const chosen = names.length > 0 ? names : [...all.keys()];
+  using interrupt = new InterruptScope();
+  const width = Math.max(...chosen.map((name) => name.length));
+  await Promise.all(
+    chosen.map(async (name) => {
+      const prefix = chosen.length > 1 ? `${name.padEnd(width)} | ` : '';
+      const follower = new LogFollower(all.get(name) ?? '', {tail});
+      for await (const lines of follower.lines(flags.follow ? interrupt.signal : AbortSignal.abort())) {
+        await write(context.terminal.stdout, lines.map((line) => `${prefix}${line}\n`).join(''));
+      }
+    }),
+  );
+  return exitCodes.ok;
+}
+
+/** `krt dev reset` */
+export async function devReset(context: CommandContext): Promise<ExitCode> {
+  const paths = devPaths(context.terminal.env);
+  await stopCluster(context, paths);
+  const [path = ''] = kubeconfigFiles(context.terminal.env);
+  const text = await readFile(path, 'utf8').catch(() => '');
+  if (text.includes(DEV_CONTEXT)) await changeKubeconfig(path, (config) => withoutEntry(config, DEV_CONTEXT));
+  await rm(paths.directory, {recursive: true, force: true});
+  await write(context.terminal.stdout, 'the local cluster and all its data are gone\n');
+  return exitCodes.ok;
+}
+
+/** Says how to reach the cluster, and writes that into the user's kubeconfig if that is wanted. */
+async function announce(
+  context: CommandContext,
+  paths: DevPaths,
+  {merge}: DevUpFlags,
+  format: OutputFormat,
+): Promise<ExitCode> {
+  if (merge) {
+    const [path = ''] = kubeconfigFiles(context.terminal.env);
+    const entry = await ownEntry(paths);
+    await changeKubeconfig(path, (text) => withEntry(text, entry));
+  }
+  await printStatus(context, paths, await readDevState(paths), format);
+  if (format.kind !== 'table') return exitCodes.ok;
+  const how = merge ? `kubectl config use-context ${DEV_CONTEXT}` : `export KUBECONFIG='${paths.kubeconfig}'`;
+  const example = `${context.program} run --runtime bash --follow -- echo hello`;
+  await write(context.terminal.stdout, `\nTo work with it:\n  ${how}\n  ${example}\n`);
+  return exitCodes.ok;
+}
+
+async function changeKubeconfig(path: string, change: (text: string) => string): Promise<void> {
+  await changeFile(path, change).catch((error: unknown) => {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new KrtError('KUBECONFIG', `cannot change ${path}: ${why}`, {cause: error});
+  });
+}
+
+/** What the cluster's own kubeconfig says. */
+async function ownEntry(paths: DevPaths): Promise<KubeconfigEntry> {
+  const {parse} = await import('yaml');
+  const config = parse(await readFile(paths.kubeconfig, 'utf8')) as {
+    clusters: {cluster: {server: string; 'certificate-authority-data': string}}[];
+    users: {user: {token: string}}[];
+  };
+  const cluster = config.clusters[0]?.cluster;
+  return {
+    name: DEV_CONTEXT,
+    server: cluster?.server ?? '',
+    ca: Buffer.from(cluster?.['certificate-authority-data'] ?? '', 'base64').toString(),
+    token: config.users[0]?.user.token ?? '',
+  };
+}
+
+async function printStatus(
+  {terminal}: CommandContext,
+  paths: DevPaths,
+  state: DevState | undefined,
+  format: OutputFormat,
+): Promise<void> {
+  const status = {
+    phase: state?.phase ?? 'down',
+    ...(state?.server !== undefined && {server: state.server}),
+    context: DEV_CONTEXT,
+    kubeconfig: paths.kubeconfig,
+    directory: paths.directory,
+    ...(state && {pid: state.pid, startedAt: state.startedAt}),
+    ...(state?.startMs !== undefined && {startMs: state.startMs}),
+  };
+  if (format.kind !== 'table') {
+    await write(terminal.stdout, await formatObject(format, status));
+    return;
+  }
+  const ready = state?.startMs === undefined ? '' : ` (in ${(state.startMs / 1000).toFixed(1)} s)`;
+  const rows = [
+    ['Cluster:', `${status.phase}${ready}`],
+    ...(state?.server === undefined ? [] : [['API server:', state.server]]),
+    ['Kubeconfig:', paths.kubeconfig],
+    ['Context:', DEV_CONTEXT],
+    ['Data and logs:', paths.directory],
+    ...(state ? [['Process:', String(state.pid)]] : []),
+  ];
+  await write(terminal.stdout, formatColumns(rows));
+}
+
+/** The same program once more, which stays when this one and its terminal go. Returns its process id. */
+async function startDetached({terminal}: CommandContext, paths: DevPaths): Promise<number> {
+  await mkdir(paths.logs, {recursive: true, mode: 0o700});
+  const log = openSync(join(paths.logs, 'krt.log'), 'w', 0o600);
+  try {
+    const self = [...process.execArgv, process.argv[1] ?? ''];
+    const child = spawn(process.execPath, [...self, 'dev', 'up', '--quiet'], {
+      stdio: ['ignore', log, log],
+      detached: true,
+      env: terminal.env,
+    });
+    child.unref();
+    return await new Promise((resolve, reject) => {
+      child.once('spawn', () => resolve(child.pid ?? 0));
+      child.once('error', reject);
+    });
+  } finally {
+    closeSync(log);
+  }
+}
+
+/** @throws KrtError with the end of its log where the process ends instead */
+async function untilReady(paths: DevPaths, pid: number, progress: (step: string) => void): Promise<void> {
+  const {startOfProcess} = await import('../dev/service/process-identity.ts');
+  for (;;) {
+    // Asked first: a process that has just written its state and ended is seen.
+    const alive = (await startOfProcess(pid)) !== undefined;
+    const state = await readDevState(paths);
+    if (state?.phase === 'ready') return;
+    if (state) progress(state.step);
+    if (!alive) {
+      const log = await readFile(join(paths.logs, 'krt.log'), 'utf8').catch(() => '');
+      const [last = 'it ended without a word'] = log.trimEnd().split('\n').slice(-1);
+      throw new KrtError('DEV_FAILED', `the local cluster did not start: ${last.replace(/^error: /, '')}`, {
+        hint: 'krt dev logs shows more',
+      });
+    }
+    await delay(POLL_MS);
+  }
+}
+
+/** Whether there was one. */
+async function stopCluster(context: CommandContext, paths: DevPaths): Promise<boolean> {
+  const state = await readDevState(paths);
+  if (state === undefined) return false;
+  using progress = new ProgressLine(context.terminal, context.clock);
+  progress.update('stopping the local cluster');
+  const deadline = performance.now() + STOP_TIMEOUT_MS;
+  kill(state.pid, 'SIGTERM');
+  while ((await readDevState(paths))?.pid === state.pid) {
+    // What it started ends with it, however it ends.
+    if (performance.now() > deadline) kill(state.pid, 'SIGKILL');
+    await delay(POLL_MS);
+  }
+  return true;
+}
+
+function kill(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
+
+/** The logs there are, by the names of the parts that wrote them. */
+async function logFiles(paths: DevPaths): Promise<Map<string, string>> {
+  const names = await readdir(paths.logs).catch((): string[] => []);
+  const files = names
+    .filter((name) => name.endsWith('.log'))
+    .map((name) => [name.slice(0, -'.log'.length), join(paths.logs, name)] as const);
+  const apiServer = join(paths.controlPlane, 'kruntimes-apiserver.log');
+  const exists = (await readdir(paths.controlPlane).catch((): string[] => [])).includes('kruntimes-apiserver.log');
+  return new Map([...(exists ? [['apiserver', apiServer] as const] : []), ...files]);
+}
+
+async function untilAborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  await new Promise((resolve) => signal.addEventListener('abort', resolve, {once: true}));
+}

@@ -1,0 +1,8 @@
+import {expect, test} from '@jest/globals';
+import {devPaths} from './dev-paths.ts';
+
+test('the data directory is where the platform keeps data of users', () => {
+  expect(devPaths({HOME: '/home/a'}, 'linux').directory).toBe('/home/a/.local/share/kruntimes/dev');
+  expect(devPaths({HOME: '/home/a', XDG_DATA_HOME: '/data'}, 'linux').directory).toBe('/data/kruntimes/dev');
+  expect(devPaths({HOME: '/Users/a'}, 'darwin').directory).toBe('/Users/a/Library/Application Support/kruntimes/dev');
+});
