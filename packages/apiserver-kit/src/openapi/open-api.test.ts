@@ -76,8 +76,12 @@ function serve(resources: Resource[]): {
   return {served, ask};
 }
 
+function textOf({body}: OpenApiAnswer): string {
+  return Buffer.from(body).toString();
+}
+
 function read(answer: OpenApiAnswer): JsonObject {
-  return JSON.parse(answer.body) as JsonObject;
+  return JSON.parse(textOf(answer)) as JsonObject;
 }
 
 /** A member of a member of a ... */
@@ -126,7 +130,7 @@ describe('documents', () => {
   });
 
   test('what is not there, and what cannot be given', () => {
-    for (const path of ['/openapi/v2', '/openapi/v3/apis/nope/v1', '/openapi/v3/api/v2', '/openapi']) {
+    for (const path of ['/openapi/v3/apis/nope/v1', '/openapi/v3/api/v2', '/openapi']) {
       expect(ask(path).code).toBe(404);
     }
     const protobuf = 'application/com.github.proto-openapi.spec.v3@v1.0+protobuf';
@@ -135,9 +139,19 @@ describe('documents', () => {
     expect(ask('/openapi/v3/api/v1', {accept: undefined}).code).toBe(200);
   });
 
+  test('version 2 is there, and describes nothing', () => {
+    const protobuf = ask('/openapi/v2', {accept: 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf'});
+    expect(protobuf.headers['Content-Type']).toBe('application/com.github.proto-openapi.spec.v2.v1.0+protobuf');
+    expect(Buffer.from(protobuf.body).toString('latin1')).toBe(
+      '\x0a\x032.0\x12\x12\x0a\x0aKubernetes\x12\x041.36\x42\x00',
+    );
+    expect(read(ask('/openapi/v2'))).toEqual({swagger: '2.0', info: {title: 'Kubernetes', version: '1.36'}, paths: {}});
+    expect(ask('/openapi/v2', {accept: 'text/html'}).code).toBe(406);
+  });
+
   test('every reference leads to a schema', () => {
     for (const name of Object.keys(at(read(ask('/openapi/v3')), 'paths') as JsonObject)) {
-      const {body} = ask(`/openapi/v3/${name}`);
+      const body = textOf(ask(`/openapi/v3/${name}`));
       const schemas = new Set(Object.keys(at(JSON.parse(body) as JsonObject, 'components', 'schemas') as JsonObject));
       const missing = [...body.matchAll(/"\$ref":"([^"]*)"/g)]
         .map(([, target]) => target!.replace('#/components/schemas/', ''))

@@ -4,12 +4,13 @@ import {type ApiGroup, groupsOf} from '../discovery/group-order.ts';
 import {encodeJson} from '../json/encode-json.ts';
 import type {Resource} from '../registry/resource.ts';
 import {groupVersionDocument} from './group-version-document.ts';
+import {emptyVersion2, emptyVersion2Protobuf} from './version-2.ts';
 
 /** What to answer a request below `/openapi`. */
 export interface OpenApiAnswer {
   code: 200 | 301 | 304 | 404 | 406;
   headers: Readonly<Record<string, string>>;
-  body: string;
+  body: string | Uint8Array;
 }
 
 export interface OpenApiRequest {
@@ -29,12 +30,14 @@ interface Rendered {
 }
 
 const ROOT = '/openapi/v3';
+const VERSION_2 = '/openapi/v2';
+const VERSION_2_PROTOBUF = 'application/com.github.proto-openapi.spec.v2';
 const YEAR_MS = 365 * 24 * 60 * 60 * 1000;
 const NO_CACHE = 'no-cache, private';
 
 /**
  * The OpenAPI v3 documents of a server, one for each version of a group. A document is rendered when it is first asked for, and again
- * only when a resource in it has changed. Version 2 is not there: clients since kubectl 1.29 do without.
+ * only when a resource in it has changed. Version 2 describes nothing: clients since kubectl 1.29 do without.
  */
 export class OpenApi {
   readonly #served: ServedResources;
@@ -54,6 +57,7 @@ export class OpenApi {
       const headers = {'Cache-Control': NO_CACHE, 'Content-Type': 'text/plain; charset=utf-8'};
       return {code: 200, headers, body: this.#index()};
     }
+    if (path === VERSION_2) return this.#version2(accept);
     const name = path.startsWith(`${ROOT}/`) ? path.slice(ROOT.length + 1).replace(/\/$/, '') : '';
     const document = this.#document(name);
     if (document === undefined) return {code: 404, headers: {'Cache-Control': NO_CACHE}, body: ''};
@@ -74,6 +78,17 @@ export class OpenApi {
         : {'Cache-Control': 'public, immutable', Expires: new Date(now.getTime() + YEAR_MS).toUTCString()};
     if (ifNoneMatch === tagged.ETag) return {code: 304, headers: {...tagged, ...caching}, body: ''};
     return {code: 200, headers: {...tagged, ...caching, 'Content-Type': 'application/json'}, body: document.json};
+  }
+
+  #version2(accept = ''): OpenApiAnswer {
+    const headers = {'Cache-Control': NO_CACHE, Vary: 'Accept'};
+    if (accept.includes(VERSION_2_PROTOBUF)) {
+      const type = `${VERSION_2_PROTOBUF}.v1.0+protobuf`;
+      return {code: 200, headers: {...headers, 'Content-Type': type}, body: emptyVersion2Protobuf(this.#serverVersion)};
+    }
+    if (!takesJson(accept)) return {code: 406, headers, body: ''};
+    const body = encodeJson(emptyVersion2(this.#serverVersion));
+    return {code: 200, headers: {...headers, 'Content-Type': 'application/json'}, body};
   }
 
   #index(): string {
