@@ -4,8 +4,12 @@ import {isJsonObject, type JsonValue} from '../json/json-value.ts';
 import {describeElement, fieldElement, itemElement, ListItemError, type PathElement} from './path-element.ts';
 import {formOf, type ListType, type MapType, type ScalarType, type ValueType} from './value-type.ts';
 
-/** What keeps a value from being applied, in Kubernetes' words; undefined where it can be. */
-export function checkValue(type: ValueType, value: JsonValue): string | undefined {
+/**
+ * What keeps a value from being applied, in Kubernetes' words; undefined where it can be.
+ *
+ * @param options.repeated whether items of a list may be there more than once
+ */
+export function checkValue(type: ValueType, value: JsonValue, options: {repeated?: boolean} = {}): string | undefined {
   const errors: string[] = [];
   const path: string[] = [];
   const report = (message: string): void => {
@@ -51,7 +55,7 @@ export function checkValue(type: ValueType, value: JsonValue): string | undefine
         if (!(error instanceof ListItemError)) throw error;
         return report(`element ${index}: ${error.message}`);
       }
-      if (seen.has(element)) report(`duplicate entries for key ${describeElement(element)}`);
+      if (seen.has(element) && !options.repeated) report(`duplicate entries for key ${describeElement(element)}`);
       seen.add(element);
       path.push(describeElement(element));
       visit(list.element, item);

@@ -1,4 +1,5 @@
 import {describe, expect, test} from '@jest/globals';
+import {builtinSchema} from '../builtin/definitions.ts';
 import {StatusError} from '../errors/status-error.ts';
 import type {JsonObject} from '../json/json-value.ts';
 import type {KubeObject, ManagedFieldsEntry} from '../kube-object.ts';
@@ -387,4 +388,28 @@ test('an object that differs by times of managed fields only is as it was', () =
   expect(withoutNewTimes(live, next)).toEqual(live);
   const changed = {...next, spec: {text: 'b'}};
   expect(withoutNewTimes(live, changed)).toBe(changed);
+});
+
+test('keys of built-in lists that cannot be absent are empty', () => {
+  const pods = new FieldManager({
+    kind: 'Pod',
+    custom: false,
+    version: () => ({schema: builtinSchema('io.k8s.api.core.v1.Pod')}),
+  });
+  const pod = (spec: JsonObject): KubeObject => ({apiVersion: 'v1', kind: 'Pod', metadata: {name: 'p'}, spec});
+  const request = {live: undefined, manager: 'm', force: false, subresource: '', apiVersion: 'v1', time: now()};
+  const applied = pods.apply({...request, applied: pod({containers: [{image: 'i', ports: [{protocol: 'UDP'}]}]})});
+  expect(owners(applied)).toEqual({
+    'm Apply v1': {
+      'f:spec': {
+        'f:containers': {
+          'k:{"name":""}': {
+            '.': {},
+            'f:image': {},
+            'f:ports': {'k:{"containerPort":0,"protocol":"UDP"}': {'.': {}, 'f:protocol': {}}},
+          },
+        },
+      },
+    },
+  });
 });

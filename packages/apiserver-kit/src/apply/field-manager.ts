@@ -13,7 +13,6 @@ import {
   capUpdateManagers,
   decodeManagers,
   encodeManagers,
-  type Manager,
   type Managers,
   managerId,
   parseManagers,
@@ -115,26 +114,30 @@ export class FieldManager {
     const {live, applied, apiVersion, manager} = request;
     this.#checkApplied(request);
     const bare = withoutManagedFields(live) ?? this.#empty(apiVersion);
-    const managers = live ? decodeManagers(live.metadata.managedFields) : new Map<string, Manager>();
-    if (managers.size === 0) {
-      const context = {...request, manager: 'before-first-apply'};
-      if (this.#update(undefined, bare, context, managers) !== undefined) capUpdateManagers(managers);
-    }
-    let result: {object: KubeObject; managers: Managers};
     try {
-      result = this.#apply(bare, request, managers);
+      const {object, managers} = this.#applyOrConflict(bare, request);
+      const synced = manager === 'kubectl' ? withLastApplied(object, applied) : object;
+      return withManagedFields(synced, encodeManagers(managers));
     } catch (error) {
-      if (error instanceof ListItemError) {
-        throw plainError(`failed to create typed live object (${describe(bare)}): ${error.message}`);
-      }
-      if (!(error instanceof ConflictsError)) throw error;
-      const rest = manager === 'kubectl' ? this.#beyondLastApplied(error, bare, apiVersion) : error;
-      if (rest) throw rest.toStatusError();
-      result = this.#apply(bare, {...request, force: true}, managers);
+      if (error instanceof ConflictsError) throw error.toStatusError();
+      if (!(error instanceof ListItemError)) throw error;
+      const message = checkValue(this.#typeOf(apiVersion)!, bare, {repeated: true}) ?? error.message;
+      throw plainError(`failed to create typed live object (${describe(bare)}): ${message}`);
     }
-    const {object} = result;
-    const synced = manager === 'kubectl' ? withLastApplied(object, applied) : object;
-    return withManagedFields(synced, encodeManagers(result.managers));
+  }
+
+  /** @throws ConflictsError, ListItemError where the live object does not fit the schema */
+  #applyOrConflict(bare: KubeObject, request: ApplyRequest): {object: KubeObject; managers: Managers} {
+    const managers = decodeManagers(request.live?.metadata.managedFields);
+    if (managers.size === 0) this.#update(undefined, bare, {...request, manager: 'before-first-apply'}, managers);
+    try {
+      return this.#apply(bare, request, managers);
+    } catch (error) {
+      if (!(error instanceof ConflictsError) || request.manager !== 'kubectl') throw error;
+      const rest = this.#beyondLastApplied(error, bare, request.apiVersion);
+      if (rest) throw rest;
+      return this.#apply(bare, {...request, force: true}, managers);
+    }
   }
 
   #checkApplied({applied, apiVersion}: ApplyRequest): void {
@@ -142,8 +145,8 @@ export class FieldManager {
     if (applied.apiVersion !== apiVersion || applied.kind !== this.#options.kind) {
       throw statusErrors.badRequest(`invalid object type: ${describeKind(applied)}`);
     }
-    const {managedFields = null} = applied.metadata as JsonObject;
-    if (managedFields !== null) {
+    const metadata: JsonObject | undefined = applied.metadata;
+    if ((metadata?.['managedFields'] ?? null) !== null) {
       throw statusErrors.badRequest('metadata.managedFields must be nil');
     }
     const message = checkValue(type, applied);

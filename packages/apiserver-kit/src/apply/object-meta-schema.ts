@@ -33,7 +33,7 @@ export const objectMetaSchema: Schema = {
           controller: {type: 'boolean'},
           kind: text,
           name: text,
-          uid: text,
+          uid: {type: 'string', default: ''},
         },
         'x-kubernetes-map-type': 'atomic',
       },

@@ -46,7 +46,8 @@ export function definitionName(apiVersion: string, kind: string): string | undef
 let linked: Map<string, Schema> | undefined;
 
 /**
- * A schema whose parts are linked: it may be cyclic. Defaults that only stand for Go's zero values are left out.
+ * A schema whose parts are linked: it may be cyclic. Defaults are those of keys of lists as well: Go's zero values of what cannot be absent.
+ * Empty objects are left out.
  *
  * @throws Error where there is none
  */
@@ -87,7 +88,7 @@ function simple(definition: JsonObject): Schema {
     const extension = key.startsWith('x-kubernetes-') && !key.endsWith('group-version-kind') && !key.endsWith('unions');
     if (extension || kept.some((each) => each === key)) schema[key] = value;
   }
-  if (!isZero(definition['default'])) schema['default'] = definition['default'];
+  if (!isEmptyObject(definition['default'])) schema['default'] = definition['default'];
   return schema;
 }
 
@@ -112,6 +113,6 @@ function referenceOf({$ref, allOf}: JsonObject): string | undefined {
   return isJsonObject(only) && typeof only['$ref'] === 'string' ? only['$ref'] : undefined;
 }
 
-function isZero(value: JsonValue | undefined): boolean {
-  return !value || (isJsonObject(value) && Object.keys(value).length === 0);
+function isEmptyObject(value: JsonValue | undefined): boolean {
+  return value === undefined || (isJsonObject(value) && Object.keys(value).length === 0);
 }
