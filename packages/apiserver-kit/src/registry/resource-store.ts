@@ -8,6 +8,7 @@ import {StatusError, statusErrors} from '../errors/status-error.ts';
 import {decodeJson} from '../json/decode-json.ts';
 import {jsonEqual} from '../json/json-equal.ts';
 import {cloneJson, isJsonObject} from '../json/json-value.ts';
+import {withSortedKeys} from '../json/sorted-keys.ts';
 import {apiVersionOf, type KubeObject, type ObjectMeta} from '../kube-object.ts';
 import {applyDefaults} from '../schema/defaults.ts';
 import {validateObject} from '../schema/validate-object.ts';
@@ -523,7 +524,9 @@ export class ResourceStore {
   #inStorageVersion(object: KubeObject, {version}: VersionRules): KubeObject {
     // The status was taken away, which may have a default.
     if (this.#resource.custom && version.schema !== undefined) applyDefaults(object, version.schema);
-    return this.#inVersion(object, apiVersionOf(this.#resource.group, this.#resource.storageVersion));
+    const stored = this.#inVersion(object, apiVersionOf(this.#resource.group, this.#resource.storageVersion));
+    // Kubernetes keeps custom objects as maps. Clients show outputs and the like in the order in which they come.
+    return this.#resource.custom ? withSortedKeys(stored) : stored;
   }
 
   #now(): Date {
