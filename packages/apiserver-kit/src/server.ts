@@ -12,6 +12,7 @@ import {customResourceDefinitionResource} from './crd/definition-resource.ts';
 import {Discovery} from './discovery/discovery.ts';
 import {FlowControl, type FlowControlOptions} from './flow/flow-control.ts';
 import {ApiHandler} from './http/api-handler.ts';
+import {refuseClient} from './http/client-error.ts';
 import {RequestMetrics} from './http/request-metrics.ts';
 import {OpenApi} from './openapi/open-api.ts';
 import {openApiHandler} from './openapi/open-api-handler.ts';
@@ -90,6 +91,8 @@ export class ApiServer {
       ? createHttpsServer({...limits, ...tlsOptions(tls)}, onRequest)
       : createHttpServer(limits, onRequest);
     server.keepAliveTimeout = KEEP_ALIVE_MS;
+    server.maxConnections = MAX_CONNECTIONS;
+    server.on('clientError', refuseClient);
     server.on('upgrade', (request, socket, head) => this.#serveUpgrade(request, socket, head));
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
@@ -139,6 +142,9 @@ export class ApiServer {
 
 /** How long an idle connection is kept: longer than clients do it, so that it is they who close it. */
 const KEEP_ALIVE_MS = 120_000;
+
+/** Each takes some 60 KB, with TLS. */
+const MAX_CONNECTIONS = 4_000;
 
 /** Slow and silent clients do not hold anything for long. */
 const limits = {

@@ -255,8 +255,7 @@ export class ApiHandler {
       if (!(error instanceof StatusError)) this.#options.onError(error);
       return;
     }
-    // What was not read of the body is not waited for.
-    if (!request.complete) response.setHeader('Connection', 'close');
+    if (!request.complete) drain(request);
     if (error instanceof NotFoundPage) return notFoundPage(writer);
     const failure = error instanceof StatusError ? error : statusErrors.internal(error);
     if (!(error instanceof StatusError)) this.#options.onError(error);
@@ -296,6 +295,19 @@ export class ApiHandler {
       annotations: {...annotations},
     });
   }
+}
+
+/** How long what is left of a body that nobody wants may take. */
+const DRAIN_MS = 5_000;
+
+/**
+ * Reads what is left of a body and throws it away: a client that still sends when its connection is closed would not see the answer. Who
+ * sends for too long is cut off.
+ */
+function drain(request: IncomingMessage): void {
+  const timer = setTimeout(() => request.destroy(), DRAIN_MS).unref();
+  request.once('close', () => clearTimeout(timer));
+  request.resume();
 }
 
 function auditIdOf({headers}: IncomingMessage): string {

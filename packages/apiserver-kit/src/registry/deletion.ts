@@ -18,7 +18,7 @@ const FOREGROUND = 'foregroundDeletion';
 
 /** @throws StatusError 409 where the object is not the one that was meant */
 export function checkPreconditions(
-  {group, kind}: Resource,
+  {group, kind}: Pick<Resource, 'group' | 'kind'>,
   {metadata}: KubeObject,
   {uid, resourceVersion}: NonNullable<DeleteOptions['preconditions']>,
 ): void {
