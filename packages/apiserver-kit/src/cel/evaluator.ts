@@ -1,4 +1,5 @@
 import {ACCUMULATOR, type Call, type Comprehension, type Expr, type Select} from './ast.ts';
+import {callCostOf, equalityCost} from './call-cost.ts';
 import {CelError, evaluationError, noSuchOverload} from './cel-error.ts';
 import type {FunctionTable, Overload} from './function-table.ts';
 import {candidateNames, qualifiedName, rootName} from './names.ts';
@@ -64,7 +65,7 @@ export interface Evaluator {
 
 export interface EvaluationResult {
   readonly value: CelValue;
-  /** Steps that were taken: one for each name, selection, call and turn of a loop, more for calls on long values. */
+  /** Steps that were taken, as cel-go counts them: one for each name, selection and call, more for calls on long values. */
   readonly cost: number;
 }
 
@@ -123,8 +124,9 @@ class Compiler {
   #name(name: string, locals: Locals): Evaluate | undefined {
     const slot = locals.get(name);
     if (slot !== undefined) {
-      return ({slots}) => {
-        const value = slots[slot] as CelValue | CelError;
+      return (frame) => {
+        charge(frame, 1);
+        const value = frame.slots[slot] as CelValue | CelError;
         if (value instanceof CelError) throw value;
         return value;
       };
@@ -153,7 +155,7 @@ class Compiler {
     }
     const operand = this.compile(expression.operand, locals);
     const {field, testOnly} = expression;
-    if (testOnly) return (frame) => hasField(operand(charged(frame, 1)), field);
+    if (testOnly) return (frame) => hasField(operand(frame), field);
     return (frame) => selectField(operand(charged(frame, 1)), field);
   }
 
@@ -242,7 +244,6 @@ class Compiler {
         frame.slots[first] = hasTwo ? key : value;
         frame.slots[second] = value;
         if (condition(frame) !== true) break;
-        charge(frame, 1);
         turn(frame);
       }
       return result(frame);
@@ -311,21 +312,26 @@ function charged(frame: Frame, cost: number): Frame {
 }
 
 function dispatch(name: string, overloads: readonly Overload[], args: readonly Evaluate[]): Evaluate {
+  const cost = callCostOf(name);
+  const [first, second] = args;
+  // The overloads of an operator exclude each other: mostly the one that was right is right again.
+  if (/^[_!-]/.test(name) && first && second && args.length === 2) {
+    let likely: Overload | undefined;
+    return (frame) => {
+      const values = [first(frame), second(frame)];
+      charge(frame, cost(values));
+      if (likely?.accepts(values)) return likely.implementation(values[0], values[1]);
+      likely = overloads.find(({accepts}) => accepts(values));
+      if (likely === undefined) throw noSuchOverload(name);
+      return likely.implementation(values[0], values[1]);
+    };
+  }
   return (frame) => {
     const values = args.map((argument) => argument(frame));
-    charge(frame, callCost(values));
+    charge(frame, cost(values));
     for (const {accepts, implementation} of overloads) if (accepts(values)) return implementation(...values);
     throw noSuchOverload(name);
   };
-}
-
-/** One, and a tenth of the length of what may be walked through. */
-function callCost(values: readonly CelValue[]): number {
-  let cost = 1;
-  for (const value of values) {
-    if (typeof value === 'string' || isList(value)) cost += Math.ceil(value.length / 10);
-  }
-  return cost;
 }
 
 /** Operators that do not evaluate all their operands, or that take values of any type. */
@@ -333,7 +339,7 @@ function specialForm(name: string, args: readonly Evaluate[]): Evaluate | undefi
   const [first, second, third] = args;
   if (first === undefined) return undefined;
   if (second === undefined) {
-    return name === '@not_strictly_false' ? (frame) => notStrictlyFalse(first, frame) : undefined;
+    return name === '@not_strictly_false' ? (frame) => notStrictlyFalse(first, charged(frame, 1)) : undefined;
   }
   switch (name) {
     case '_&&_':
@@ -343,11 +349,11 @@ function specialForm(name: string, args: readonly Evaluate[]): Evaluate | undefi
     case '_?_:_':
       return third && ((frame) => (truth(first(frame)) ? second(frame) : third(frame)));
     case '_==_':
-      return (frame) => equal(first(charged(frame, 1)), second(frame));
+      return (frame) => compared(first(frame), second(frame), frame);
     case '_!=_':
-      return (frame) => !equal(first(charged(frame, 1)), second(frame));
+      return (frame) => !compared(first(frame), second(frame), frame);
     case '@in':
-      return (frame) => isIn(first(charged(frame, 1)), second(frame), frame);
+      return (frame) => isIn(first(frame), second(frame), frame);
     case '_[_]':
       return (frame) => indexed(first(charged(frame, 1)), second(frame));
     case '_[?_]':
@@ -401,11 +407,17 @@ function attempt(evaluate: Evaluate, frame: Frame): CelValue | CelError {
   }
 }
 
+function compared(left: CelValue, right: CelValue, frame: Frame): boolean {
+  charge(frame, equalityCost(left, right));
+  return equal(left, right);
+}
+
 function isIn(value: CelValue, container: CelValue, frame: Frame): boolean {
   if (isList(container)) {
     charge(frame, container.length);
     return container.some((element) => equal(element, value));
   }
+  charge(frame, 1);
   if (isMap(container)) return container.get(value) !== undefined;
   throw noSuchOverload('@in');
 }

@@ -205,7 +205,9 @@ export class CustomResources {
     if (isSame) return;
     const resource = resourceOf(definition, served.resource);
     this.#served.set(name, {definition, resource});
-    this.#registry.replace(resource);
+    // It holds at once; what takes time is that watches begin anew.
+    const replaced = this.#registry.replace(resource).catch((error: unknown) => this.#onError(error, name));
+    this.#work = this.#work.then(() => replaced);
   }
 
   async #remove(name: string): Promise<void> {
@@ -222,6 +224,8 @@ export class CustomResources {
   /** Deletes the objects of a definition, then lets go of the definition itself. */
   async #delete(name: string, definition: Definition): Promise<void> {
     if (this.#deletions.has(name)) return;
+    // After a restart there may be objects of what is not served yet.
+    if (isConditionTrue(definition, 'Established')) await this.#serve(name, definition);
     const served = this.#served.get(name);
     const store = served && this.#registry.get(served.resource.group, served.resource.plural);
     if (!served || !store) {

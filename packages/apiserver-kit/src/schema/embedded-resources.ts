@@ -1,6 +1,8 @@
 import {type FieldError, fieldErrors} from '../errors/field-error.ts';
 import {isJsonObject, type JsonObject, type JsonValue} from '../json/json-value.ts';
-import {label1035Problems} from '../registry/name-rules.ts';
+import type {ObjectMeta} from '../kube-object.ts';
+import {label1035Problems, pathSegmentProblems} from '../registry/name-rules.ts';
+import {validateObjectMeta} from '../registry/object-meta-validation.ts';
 import {fieldOf, type Schema} from './schema.ts';
 
 /**
@@ -61,10 +63,23 @@ function checkResource(resource: JsonObject, path: string, errors: FieldError[])
     const problem = typeof kind === 'string' ? kindProblem(kind) : 'must be a string';
     if (problem !== undefined) errors.push(fieldErrors.invalid(at('kind'), kind, problem));
   }
-  if (metadata !== undefined && metadata !== null && !isJsonObject(metadata)) {
-    const detail = 'json: cannot unmarshal into Go value of type v1.ObjectMeta';
+  if (metadata === undefined || metadata === null) return;
+  if (!isJsonObject(metadata)) {
+    const what = typeof metadata === 'object' ? 'array' : typeof metadata === 'boolean' ? 'bool' : typeof metadata;
+    const detail = `json: cannot unmarshal ${what} into Go value of type v1.ObjectMeta`;
     errors.push(fieldErrors.invalid(at('metadata'), metadata, detail));
+    return;
   }
+  errors.push(...metadataErrors(metadata).map((error) => ({...error, field: at(error.field)})));
+}
+
+/** It need not have a name. */
+function metadataErrors(metadata: ObjectMeta): FieldError[] {
+  const {name = '', namespace = ''} = metadata;
+  return validateObjectMeta(
+    {...metadata, name: name === '' ? 'fakename' : name},
+    {namespaced: namespace !== '', custom: true, validateName: pathSegmentProblems},
+  );
 }
 
 function versionProblem(apiVersion: string): string | undefined {

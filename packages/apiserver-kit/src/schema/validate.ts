@@ -174,6 +174,8 @@ function checkEnum(value: JsonValue, schema: Schema, path: string, findings: Fin
 }
 
 function isSame(value: JsonValue, allowed: JsonValue): boolean {
+  // A double is compared with an integer as one: without its fraction. That it is none is told elsewhere.
+  if (typeof value === 'number' && Number.isInteger(allowed)) return Math.trunc(value) === allowed;
   return typeof value === 'string' ? value === allowed : jsonEqual(value, allowed);
 }
 
