@@ -39,7 +39,7 @@ export function builtinRules({stores, now, ranges}: KindOptions): Readonly<Recor
     namespaces: {...namespaceRules, subresources: [finalizeSubresource(stores)]},
     nodes: nodeRules,
     persistentvolumeclaims: volumeClaimRules,
-    pods: {...podRules, subresources: [bindingSubresource(stores, now), evictionSubresource(stores)]},
+    pods: {...podRules, subresources: [bindingSubresource(stores, now), evictionSubresource(stores, now)]},
     secrets: secretRules,
     serviceaccounts: {strategy: {returnsDeleted: true}, version: {table: serviceAccountTable}},
     services: serviceRules(new ServiceAddresses(services, ranges)),

@@ -29,7 +29,7 @@ export const configMapRules: BuiltinRules = {
         errors.push(...asInvalid(configKeyProblems(key), key, `binaryData[${key}]`));
         size += Buffer.byteLength(value, 'base64');
       }
-      if (size > MAX_BYTES) errors.push(fieldErrors.tooLong('', MAX_BYTES));
+      if (size > MAX_BYTES) errors.push(fieldErrors.tooLong('[]', MAX_BYTES));
       const before = old as ConfigMap | undefined;
       if (before?.immutable) {
         if (!fixed) errors.push(fieldErrors.forbidden('immutable', 'field is immutable when `immutable` is set'));
@@ -115,8 +115,11 @@ function jsonProblems(value: string | undefined, key: string): FieldError[] {
   if (value === undefined) return [];
   const hidden = new ShownValue('"<secret contents redacted>"');
   try {
-    if (isJsonObject(decodeJson(Buffer.from(value, 'base64')).value)) return [];
-    return [fieldErrors.invalid(`data[${key}]`, hidden, 'must be an object in JSON')];
+    const found = decodeJson(Buffer.from(value, 'base64')).value;
+    if (found === null || isJsonObject(found)) return [];
+    const type = Array.isArray(found) ? 'array' : typeof found === 'boolean' ? 'bool' : typeof found;
+    const why = `json: cannot unmarshal ${type} into Go value of type map[string]interface {}`;
+    return [fieldErrors.invalid(`data[${key}]`, hidden, why)];
   } catch (error) {
     if (error instanceof DecodeError) return [fieldErrors.invalid(`data[${key}]`, hidden, error.message)];
     throw error;

@@ -14,6 +14,11 @@ export function finalizeSubresource(stores: BuiltinStores): Subresource {
     async handle(context, body) {
       if (body === undefined) throw statusErrors.badRequest('a Namespace is needed');
       const {metadata, spec} = body;
+      const {name = ''} = metadata;
+      if (name !== context.name)
+        throw statusErrors.badRequest(
+          `the name of the object (${name}) does not match the name on the URL (${context.name})`,
+        );
       const change = (current: KubeObject): KubeObject => ({
         ...current,
         metadata: {

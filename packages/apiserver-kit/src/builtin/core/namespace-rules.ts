@@ -1,5 +1,6 @@
 import type {Namespace} from 'kubernetes-types/core/v1.js';
 import {type FieldError, fieldErrors} from '../../errors/field-error.ts';
+import type {KubeObject} from '../../kube-object.ts';
 import {labelProblems} from '../../registry/name-rules.ts';
 import type {BuiltinRules} from '../rules.ts';
 import {isStatusWrite, keep} from '../status-isolation.ts';
@@ -10,11 +11,15 @@ import {asInvalid} from '../validation/field-rules.ts';
 const KUBERNETES = 'kubernetes';
 const NAME_LABEL = 'kubernetes.io/metadata.name';
 
+/** By which a namespace is selected by its name. */
+function addNameLabel({metadata}: KubeObject): void {
+  if (metadata.name) metadata.labels = {...metadata.labels, [NAME_LABEL]: metadata.name};
+}
+
 /** Namespaces. They go in two steps: first marked, then, with `finalize`, for good. */
 export const namespaceRules: BuiltinRules = {
   defaults(object) {
-    const {name} = object.metadata;
-    if (name) object.metadata.labels = {...object.metadata.labels, [NAME_LABEL]: name};
+    addNameLabel(object);
     const status = (object as Namespace).status;
     if (status) status.phase ??= 'Active';
   },
@@ -22,6 +27,7 @@ export const namespaceRules: BuiltinRules = {
     returnsDeleted: true,
     validateName: labelProblems,
     prepareForCreate(object) {
+      addNameLabel(object);
       object['status'] = {phase: 'Active'};
       const finalizers = (object as Namespace).spec?.finalizers ?? [];
       object['spec'] = {finalizers: finalizers.includes(KUBERNETES) ? finalizers : [...finalizers, KUBERNETES]};
@@ -36,12 +42,12 @@ export const namespaceRules: BuiltinRules = {
     },
     validate(object, old, context): FieldError[] {
       const {spec, status, metadata} = object as Namespace;
-      const errors = (spec?.finalizers ?? []).flatMap((finalizer) =>
+      const errors = (spec?.finalizers ?? []).flatMap((finalizer, index) =>
         finalizer === KUBERNETES || finalizer.includes('/')
           ? []
           : [
               fieldErrors.invalid(
-                'spec.finalizers',
+                old === undefined ? 'spec.finalizers' : `spec.finalizers[${index}]`,
                 finalizer,
                 'name is neither a standard finalizer name nor is it fully qualified',
               ),

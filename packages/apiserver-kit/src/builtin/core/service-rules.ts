@@ -3,11 +3,11 @@ import {type FieldError, fieldErrors} from '../../errors/field-error.ts';
 import {jsonEqual} from '../../json/json-equal.ts';
 import {labelProblems, subdomainProblems} from '../../registry/name-rules.ts';
 import type {BuiltinRules} from '../rules.ts';
-import {statusIsolation} from '../status-isolation.ts';
+import {isStatusWrite, statusIsolation} from '../status-isolation.ts';
 import {serviceTable} from '../tables/core-tables.ts';
 import {
   asInvalid,
-  inRange,
+  goStruct,
   isIpAddress,
   labels,
   oneOf,
@@ -41,12 +41,22 @@ export function serviceRules(addresses: ServiceAddresses): BuiltinRules {
       prepareForUpdate(object, old, context) {
         isolation.prepareForUpdate(object, old, context);
         const {spec} = object as Service;
+        if (isStatusWrite(context)) return;
         const before = (old as Service).spec;
+        if (spec?.type !== 'LoadBalancer') object['status'] = {loadBalancer: {}};
         if (spec) allocate(spec, before, addresses);
       },
-      validate: (object, old) => serviceProblems(object as Service, old as Service | undefined),
+      validate: (object, old, context) =>
+        isStatusWrite(context)
+          ? serviceStatusProblems(object as Service)
+          : serviceProblems(object as Service, old as Service | undefined),
     },
   };
+}
+
+function serviceStatusProblems({spec, status}: Service): FieldError[] {
+  if (spec?.type === 'LoadBalancer' || (status?.loadBalancer?.ingress ?? []).length === 0) return [];
+  return [fieldErrors.forbidden('status.loadBalancer.ingress', "may only be used when `spec.type` is 'LoadBalancer'")];
 }
 
 function serviceDefaults({spec}: Service): void {
@@ -68,7 +78,8 @@ function serviceDefaults({spec}: Service): void {
 
 /** Gives what the type needs and is not there; takes over from before what was given then. */
 function allocate(spec: ServiceSpec, before: ServiceSpec | undefined, addresses: ServiceAddresses): void {
-  if (spec.type === 'ExternalName') return;
+  if (before) dropOfType(spec, before);
+  if (!types.includes(spec.type ?? '') || spec.type === 'ExternalName') return;
   if (before && before.type !== 'ExternalName') {
     spec.clusterIP ??= before.clusterIP!;
     if (spec.clusterIP === before.clusterIP && before.clusterIPs) spec.clusterIPs ??= [...before.clusterIPs];
@@ -84,10 +95,32 @@ function allocate(spec: ServiceSpec, before: ServiceSpec | undefined, addresses:
   spec.ipFamilyPolicy ??= both ? 'RequireDualStack' : 'SingleStack';
   spec.ipFamilies ??= both ? ['IPv4', 'IPv6'] : ['IPv4'];
   const wanted = spec.type === 'NodePort' || (spec.type === 'LoadBalancer' && spec.allocateLoadBalancerNodePorts);
-  if (!wanted) return;
+  if (!wanted || spec.clusterIP === 'None') return;
   for (const port of spec.ports ?? []) {
     const old = before?.ports?.find((each) => each.port === port.port && each.protocol === port.protocol);
     port.nodePort ??= old?.nodePort ?? addresses.nextNodePort();
+  }
+}
+
+/** What only the type had that a Service had before goes with it, where the writer did not change it. */
+function dropOfType(spec: ServiceSpec, before: ServiceSpec): void {
+  const hadPorts = before.type === 'NodePort' || before.type === 'LoadBalancer';
+  const hasPorts = spec.type === 'NodePort' || spec.type === 'LoadBalancer';
+  if (before.type !== 'ExternalName' && spec.type === 'ExternalName') {
+    if (spec.clusterIP === before.clusterIP) delete (spec as Partial<ServiceSpec>).clusterIP;
+    if (jsonEqual(spec.clusterIPs, before.clusterIPs)) delete spec.clusterIPs;
+    if (jsonEqual(spec.ipFamilies, before.ipFamilies)) delete spec.ipFamilies;
+    if (spec.ipFamilyPolicy === before.ipFamilyPolicy) delete spec.ipFamilyPolicy;
+    if (spec.internalTrafficPolicy === before.internalTrafficPolicy) delete spec.internalTrafficPolicy;
+  }
+  if (hadPorts && !hasPorts) {
+    for (const [index, port] of (spec.ports ?? []).entries())
+      if (port.nodePort !== undefined && port.nodePort === before.ports?.[index]?.nodePort) delete port.nodePort;
+    if (spec.externalTrafficPolicy === before.externalTrafficPolicy) delete spec.externalTrafficPolicy;
+  }
+  if (before.type === 'LoadBalancer' && spec.type !== 'LoadBalancer') {
+    if (spec.allocateLoadBalancerNodePorts === before.allocateLoadBalancerNodePorts)
+      delete spec.allocateLoadBalancerNodePorts;
   }
 }
 
@@ -98,18 +131,25 @@ function serviceProblems({spec}: Service, old: Service | undefined): FieldError[
   const ports = spec.ports ?? [];
   if (ports.length === 0 && !headless && spec.type !== 'ExternalName') errors.push(fieldErrors.required('spec.ports'));
   if (spec.type === 'ExternalName') {
-    if (spec.clusterIPs?.length)
+    if (spec.clusterIPs?.length || spec.clusterIP)
       errors.push(fieldErrors.forbidden('spec.clusterIPs', 'may not be set for ExternalName services'));
     const name = (spec.externalName ?? '').replace(/\.$/, '');
     if (name === '') errors.push(fieldErrors.required('spec.externalName'));
     else errors.push(...asInvalid(subdomainProblems(name), name, 'spec.externalName'));
   }
-  errors.push(...portsProblems(ports, headless));
+  if (headless && (spec.type === 'NodePort' || spec.type === 'LoadBalancer'))
+    errors.push(
+      fieldErrors.invalid('spec.clusterIPs[0]', 'None', `may not be set to 'None' for ${spec.type} services`),
+    );
+  errors.push(...portsProblems(ports, spec.type === 'ClusterIP'));
   errors.push(...labels(spec.selector, 'spec.selector'));
   errors.push(...oneOf(spec.sessionAffinity, ['ClientIP', 'None'], 'spec.sessionAffinity'));
   const timeout = spec.sessionAffinityConfig?.clientIP?.timeoutSeconds;
-  if (timeout !== undefined)
-    errors.push(...inRange(timeout, 1, DAY_SECONDS, 'spec.sessionAffinityConfig.clientIP.timeoutSeconds'));
+  if (timeout !== undefined && (timeout <= 0 || timeout > DAY_SECONDS)) {
+    const why = `must be greater than 0 and less than ${DAY_SECONDS}`;
+    errors.push(fieldErrors.invalid('spec.sessionAffinityConfig.clientIP.timeoutSeconds', timeout, why));
+  }
+  errors.push(...trafficProblems(spec));
   for (const [index, address] of (spec.clusterIPs ?? []).entries()) {
     if (address === 'None') continue;
     if (!isIpAddress(address))
@@ -138,7 +178,36 @@ function serviceProblems({spec}: Service, old: Service | undefined): FieldError[
   return errors;
 }
 
-function portsProblems(ports: readonly ServicePort[], headless: boolean): FieldError[] {
+const policies = ['Cluster', 'Local'];
+const familyPolicies = ['PreferDualStack', 'RequireDualStack', 'SingleStack'];
+
+function trafficProblems(spec: ServiceSpec): FieldError[] {
+  const errors: FieldError[] = [];
+  const external = spec.type === 'NodePort' || spec.type === 'LoadBalancer' || (spec.externalIPs ?? []).length > 0;
+  const {externalTrafficPolicy, internalTrafficPolicy, healthCheckNodePort, ipFamilyPolicy} = spec;
+  if (externalTrafficPolicy !== undefined) {
+    const path = 'spec.externalTrafficPolicy';
+    if (external) errors.push(...oneOf(externalTrafficPolicy, policies, path));
+    else
+      errors.push(
+        fieldErrors.invalid(path, externalTrafficPolicy, 'may only be set for externally-accessible services'),
+      );
+  }
+  if (healthCheckNodePort && (spec.type !== 'LoadBalancer' || externalTrafficPolicy !== 'Local'))
+    errors.push(
+      fieldErrors.invalid(
+        'spec.healthCheckNodePort',
+        healthCheckNodePort,
+        "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'",
+      ),
+    );
+  if (internalTrafficPolicy !== undefined)
+    errors.push(...oneOf(internalTrafficPolicy, policies, 'spec.internalTrafficPolicy'));
+  if (ipFamilyPolicy !== undefined) errors.push(...oneOf(ipFamilyPolicy, familyPolicies, 'spec.ipFamilyPolicy'));
+  return errors;
+}
+
+function portsProblems(ports: readonly ServicePort[], internal: boolean): FieldError[] {
   const errors: FieldError[] = [];
   const names = new Set<string>();
   const numbers = new Set<string>();
@@ -155,10 +224,14 @@ function portsProblems(ports: readonly ServicePort[], headless: boolean): FieldE
     if (typeof targetPort === 'number') errors.push(...portNumber(targetPort, `${at}.targetPort`));
     else if (targetPort !== undefined)
       errors.push(...asInvalid(portNameProblems(targetPort), targetPort, `${at}.targetPort`));
-    if (nodePort !== undefined && headless)
+    if (nodePort !== undefined && internal)
       errors.push(fieldErrors.forbidden(`${at}.nodePort`, "may not be used when `type` is 'ClusterIP'"));
     const key = `${protocol}/${port}`;
-    if (numbers.has(key)) errors.push(fieldErrors.duplicate(at, {name, protocol, port, targetPort}));
+    if (numbers.has(key)) {
+      // Shown with the names of Go's fields.
+      const shown = {Name: '', Protocol: protocol, AppProtocol: null, Port: port, TargetPort: 0, NodePort: 0};
+      errors.push(fieldErrors.duplicate(at, goStruct(shown)));
+    }
     numbers.add(key);
   }
   return errors;

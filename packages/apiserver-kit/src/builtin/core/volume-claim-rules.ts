@@ -17,6 +17,12 @@ export const volumeClaimRules: BuiltinRules = {
     const claim = object as PersistentVolumeClaim;
     if (claim.spec) volumeClaimDefaults(claim.spec);
     if (claim.status) claim.status.phase ??= 'Pending';
+    // Only claims and snapshots can be sources; others are forgotten.
+    const source = claim.spec?.dataSource;
+    const usable =
+      (source?.kind === 'PersistentVolumeClaim' && !source.apiGroup) ||
+      (source?.kind === 'VolumeSnapshot' && source.apiGroup === 'snapshot.storage.k8s.io');
+    if (source && !usable) delete claim.spec?.dataSource;
   },
   strategy: {
     returnsDeleted: true,

@@ -1,6 +1,6 @@
 import type {Binding, Pod, PodCondition} from 'kubernetes-types/core/v1.js';
-import {fieldErrors} from '../../errors/field-error.ts';
-import {type GroupName, statusErrors} from '../../errors/status-error.ts';
+import {describeFieldErrors, fieldErrors} from '../../errors/field-error.ts';
+import {type GroupName, StatusError, statusErrors} from '../../errors/status-error.ts';
 import type {KubeObject} from '../../kube-object.ts';
 import type {RequestContext} from '../../registry/request-context.ts';
 import type {Subresource} from '../../registry/resource.ts';
@@ -18,8 +18,10 @@ export function bindingSubresource(stores: BuiltinStores, now: () => Date): Subr
     verbs: ['create'],
     async handle(context, body) {
       const binding = body as (KubeObject & Binding) | undefined;
+      if (binding?.metadata?.name !== context.name)
+        throw statusErrors.badRequest('name in URL does not match name in Binding object');
       checkTarget(binding);
-      const assign = (current: KubeObject): KubeObject => assigned(context, current, binding!, now());
+      const assign = (current: KubeObject): KubeObject => assigned(context, current, binding, now());
       await storeOf(stores, '', 'pods').update(context, context.name, assign, {
         // Neither the node nor the condition is anybody's.
         keepManagedFields: true,
@@ -35,8 +37,8 @@ function checkTarget(binding: Binding | undefined): void {
     ...(kind === '' || kind === 'Node' ? [] : [fieldErrors.notSupported('target.kind', kind, ['Node', '<empty>'])]),
     ...(name === '' ? [fieldErrors.required('target.name')] : []),
   ];
-  if (errors.length > 0)
-    throw statusErrors.invalid({group: '', name: 'Binding'}, binding?.metadata?.name ?? '', errors);
+  // As kube-apiserver answers: what is wrong with a Binding is no Invalid.
+  if (errors.length > 0) throw new StatusError(500, '', describeFieldErrors(errors));
 }
 
 function assigned({name}: RequestContext, object: KubeObject, {target, metadata}: Binding, now: Date): KubeObject {

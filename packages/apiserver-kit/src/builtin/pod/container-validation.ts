@@ -7,7 +7,7 @@ import type {
   ResourceRequirements,
 } from 'kubernetes-types/core/v1.js';
 import {type FieldError, fieldErrors} from '../../errors/field-error.ts';
-import {labelProblems} from '../../registry/name-rules.ts';
+import {labelProblems, subdomainProblems} from '../../registry/name-rules.ts';
 import {labelKeyProblems} from '../../selectors/label-syntax.ts';
 import {parseQuantity} from '../quantity.ts';
 import {
@@ -19,12 +19,15 @@ import {
   portNumber,
   portReference,
 } from '../validation/field-rules.ts';
+import {containerSecurityProblems} from './security-validation.ts';
 
 /** What containers of a Pod may refer to. */
 export interface ContainerSurroundings {
   volumes: ReadonlySet<string>;
   hostNetwork: boolean;
   isInit: boolean;
+  /** Of the Pod: a hook may not last longer. */
+  graceSeconds: number;
 }
 
 /** Checks a list of containers. @param names those that others of the Pod have already; these are added */
@@ -56,7 +59,7 @@ function containerProblems(container: Container, at: string, surroundings: Conta
     errors.push(fieldErrors.invalid(`${at}.image`, image, 'must not have leading or trailing whitespace'));
   if (container.terminationMessagePolicy !== undefined)
     errors.push(
-      ...oneOf(container.terminationMessagePolicy, ['FallbackToLogsOnError', 'File'], `${at}.terminationMessagePolicy`),
+      ...oneOf(container.terminationMessagePolicy, ['File', 'FallbackToLogsOnError'], `${at}.terminationMessagePolicy`),
     );
   errors.push(...portsProblems(container, `${at}.ports`, surroundings));
   errors.push(...environmentProblems(container.env, `${at}.env`));
@@ -64,19 +67,29 @@ function containerProblems(container: Container, at: string, surroundings: Conta
     const from = `${at}.envFrom[${index}]`;
     if (prefix) errors.push(...asInvalid(variableNameProblems(prefix), prefix, `${from}.prefix`));
     if (!configMapRef && !secretRef)
-      errors.push(fieldErrors.invalid(from, '', 'must specify one of: `configMapRef` or `secretRef`'));
+      errors.push(fieldErrors.invalid(`${at}.envFrom`, '', 'must specify one of: `configMapRef` or `secretRef`'));
     if (configMapRef && secretRef)
-      errors.push(fieldErrors.invalid(from, '', 'may not have more than one field specified at a time'));
+      errors.push(fieldErrors.invalid(`${at}.envFrom`, '', 'may not have more than one field specified at a time'));
     if (configMapRef && !configMapRef.name) errors.push(fieldErrors.required(`${from}.configMapRef.name`));
     if (secretRef && !secretRef.name) errors.push(fieldErrors.required(`${from}.secretRef.name`));
   }
   errors.push(...mountsProblems(container, `${at}.volumeMounts`, surroundings));
   errors.push(...oneOf(container.imagePullPolicy, ['Always', 'IfNotPresent', 'Never'], `${at}.imagePullPolicy`));
   errors.push(...resourcesProblems(container.resources, `${at}.resources`));
-  errors.push(...lifecycleProblems(container.lifecycle, `${at}.lifecycle`));
-  errors.push(...probeProblems(container.livenessProbe, `${at}.livenessProbe`, 'liveness'));
-  errors.push(...probeProblems(container.readinessProbe, `${at}.readinessProbe`, 'readiness'));
-  errors.push(...probeProblems(container.startupProbe, `${at}.startupProbe`, 'startup'));
+  errors.push(...containerSecurityProblems(container.securityContext, `${at}.securityContext`));
+  // An init container is over before the others begin, unless it is a sidecar.
+  if (surroundings.isInit && container.restartPolicy !== 'Always') {
+    for (const name of ['lifecycle', 'livenessProbe', 'readinessProbe', 'startupProbe'] as const)
+      if (container[name])
+        errors.push(
+          fieldErrors.forbidden(`${at}.${name}`, 'may not be set for init containers without restartPolicy=Always'),
+        );
+  } else {
+    errors.push(...lifecycleProblems(container.lifecycle, `${at}.lifecycle`, surroundings.graceSeconds));
+    errors.push(...probeProblems(container.livenessProbe, `${at}.livenessProbe`, 'liveness'));
+    errors.push(...probeProblems(container.readinessProbe, `${at}.readinessProbe`, 'readiness'));
+    errors.push(...probeProblems(container.startupProbe, `${at}.startupProbe`, 'startup'));
+  }
   if (container.restartPolicy !== undefined && surroundings.isInit)
     errors.push(...oneOf(container.restartPolicy, ['Always', 'Never', 'OnFailure'], `${at}.restartPolicy`));
   return errors;
@@ -97,10 +110,10 @@ function portsProblems({ports}: Container, path: string, {hostNetwork}: Containe
     else errors.push(fieldErrors.required(`${at}.containerPort`));
     if (hostPort) {
       errors.push(...portNumber(hostPort, `${at}.hostPort`));
-      if (hostNetwork && hostPort !== containerPort)
-        errors.push(
-          fieldErrors.invalid(`${at}.containerPort`, containerPort, 'must match `hostPort` when `hostNetwork` is true'),
-        );
+      if (hostNetwork && hostPort !== containerPort) {
+        const why = 'must match `containerPort` when `hostNetwork` is true';
+        errors.push(fieldErrors.invalid(`${at}.hostPort`, hostPort, why));
+      }
     }
     errors.push(...oneOf(protocol, ['SCTP', 'TCP', 'UDP'], `${at}.protocol`));
   }
@@ -126,6 +139,9 @@ function environmentProblems(env: readonly EnvVar[] | undefined, path: string): 
   }
   return errors;
 }
+
+/** One label or annotation. */
+const KEYED_FIELD = /^metadata\.(?:annotations|labels)\['.+'\]$/;
 
 const downwardFields = [
   'metadata.name',
@@ -155,8 +171,10 @@ function variableSourceProblems({value, valueFrom}: EnvVar, at: string): FieldEr
     const path = `${at}.fieldRef.fieldPath`;
     if (!fieldRef.apiVersion) errors.push(fieldErrors.required(`${at}.fieldRef.apiVersion`));
     if (!fieldRef.fieldPath) errors.push(fieldErrors.required(path));
-    else if (!/^metadata\.(?:annotations|labels)\['.+'\]$/.test(fieldRef.fieldPath))
-      errors.push(...oneOf(fieldRef.fieldPath, downwardFields, path));
+    else if (!downwardFields.includes(fieldRef.fieldPath) && !KEYED_FIELD.test(fieldRef.fieldPath)) {
+      const why = `error converting fieldPath: field label not supported: ${fieldRef.fieldPath}`;
+      errors.push(fieldErrors.invalid(path, fieldRef.fieldPath, why));
+    }
   }
   if (resourceFieldRef) {
     const path = `${at}.resourceFieldRef.resource`;
@@ -169,7 +187,8 @@ function variableSourceProblems({value, valueFrom}: EnvVar, at: string): FieldEr
     [secretKeyRef, 'secretKeyRef'],
   ] as const) {
     if (!reference) continue;
-    if (!reference.name) errors.push(fieldErrors.required(`${at}.${name}.name`));
+    const {name: referred = ''} = reference;
+    errors.push(...asInvalid(subdomainProblems(referred), referred, `${at}.${name}.name`));
     if (!reference.key) errors.push(fieldErrors.required(`${at}.${name}.key`));
     else errors.push(...asInvalid(configKeyProblems(reference.key), reference.key, `${at}.${name}.key`));
   }
@@ -198,13 +217,13 @@ function mountsProblems({volumeMounts}: Container, path: string, {volumes}: Cont
     if (!mountPath) errors.push(fieldErrors.required(`${at}.mountPath`));
     if (mounted.has(mountPath)) errors.push(fieldErrors.invalid(`${at}.mountPath`, mountPath, 'must be unique'));
     mounted.add(mountPath);
-    if (subPath) errors.push(...localPathProblems(subPath, `${at}.subPath`));
+    if (subPath) errors.push(...localPathProblems(subPath, `${path}.subPath`));
     if (subPathExpr) {
       if (subPath)
         errors.push(
           fieldErrors.invalid(`${at}.subPathExpr`, subPathExpr, 'subPathExpr and subPath are mutually exclusive'),
         );
-      errors.push(...localPathProblems(subPathExpr, `${at}.subPathExpr`));
+      errors.push(...localPathProblems(subPathExpr, `${path}.subPathExpr`));
     }
   }
   return errors;
@@ -216,16 +235,16 @@ export function localPathProblems(path: string, field: string): FieldError[] {
   return path.split('/').includes('..') ? [fieldErrors.invalid(field, path, "must not contain '..'")] : [];
 }
 
-function lifecycleProblems(lifecycle: Lifecycle | undefined, at: string): FieldError[] {
+function lifecycleProblems(lifecycle: Lifecycle | undefined, at: string, graceSeconds: number): FieldError[] {
   return [
-    ...(lifecycle?.postStart ? handlerProblems(lifecycle.postStart, `${at}.postStart`) : []),
-    ...(lifecycle?.preStop ? handlerProblems(lifecycle.preStop, `${at}.preStop`) : []),
+    ...(lifecycle?.postStart ? handlerProblems(lifecycle.postStart, `${at}.postStart`, graceSeconds) : []),
+    ...(lifecycle?.preStop ? handlerProblems(lifecycle.preStop, `${at}.preStop`, graceSeconds) : []),
   ];
 }
 
 function probeProblems(probe: Probe | undefined, at: string, use: string): FieldError[] {
   if (!probe) return [];
-  const errors = handlerProblems(probe, at);
+  const errors = handlerProblems(probe, at, 0);
   for (const key of [
     'initialDelaySeconds',
     'timeoutSeconds',
@@ -241,7 +260,7 @@ function probeProblems(probe: Probe | undefined, at: string, use: string): Field
 
 type Handler = LifecycleHandler & Pick<Probe, 'grpc'>;
 
-function handlerProblems(handler: Handler, at: string): FieldError[] {
+function handlerProblems(handler: Handler, at: string, graceSeconds: number): FieldError[] {
   const errors: FieldError[] = [];
   let found = 0;
   const once = (name: string, check: () => FieldError[]): void => {
@@ -261,7 +280,11 @@ function handlerProblems(handler: Handler, at: string): FieldError[] {
   }
   if (tcpSocket) once('tcpSocket', () => portReference(tcpSocket.port, `${at}.tcpSocket.port`));
   if (grpc) once('grpc', () => portNumber(grpc.port, `${at}.grpc.port`));
-  if (sleep) once('sleep', () => notNegative(sleep.seconds, `${at}.sleep.seconds`));
+  if (sleep) {
+    const wrong = sleep.seconds < 0 || sleep.seconds > graceSeconds;
+    const why = `must be non-negative and less than terminationGracePeriodSeconds (${graceSeconds})`;
+    once('sleep', () => (wrong ? [fieldErrors.invalid(`${at}.sleep`, sleep.seconds, why)] : []));
+  }
   if (found === 0) errors.push(fieldErrors.required(at, 'must specify a handler type'));
   return errors;
 }
@@ -275,13 +298,18 @@ export function resourcesProblems(resources: ResourceRequirements | undefined, a
   const limits = resources?.limits ?? {};
   for (const [name, limit] of Object.entries(limits)) {
     errors.push(...resourceNameProblems(name, `${at}.limits`));
-    errors.push(...amountProblems(limit, `${at}.limits[${name}]`));
+    errors.push(...amountProblems(name, limit, `${at}.limits[${name}]`));
   }
   for (const [name, request] of Object.entries(resources?.requests ?? {})) {
     errors.push(...resourceNameProblems(name, `${at}.requests`));
-    errors.push(...amountProblems(request, `${at}.requests[${name}]`));
+    errors.push(...amountProblems(name, request, `${at}.requests[${name}]`));
     const limit = limits[name];
-    if (limit === undefined) continue;
+    if (limit === undefined) {
+      // What cannot be shared by more than there is.
+      if (name.includes('/') || name.startsWith('hugepages-'))
+        errors.push(fieldErrors.required(`${at}.limits`, 'Limit must be set for non overcommitable resources'));
+      continue;
+    }
     const [asked = 0n, most = 0n] = [parseQuantity(request)?.nanos, parseQuantity(limit)?.nanos];
     if (!standardResources.has(name) && asked !== most)
       errors.push(fieldErrors.invalid(`${at}.requests`, request, `must be equal to ${name} limit of ${limit}`));
@@ -296,15 +324,15 @@ export function resourcesProblems(resources: ResourceRequirements | undefined, a
 function resourceNameProblems(name: string, path: string): FieldError[] {
   const at = `${path}[${name}]`;
   const errors = asInvalid(labelKeyProblems(name), name, at);
-  if (errors.length > 0 || standardResources.has(name) || name.startsWith('hugepages-') || name.includes('/'))
-    return errors;
-  return [
-    fieldErrors.invalid(at, name, 'must be a standard resource type or fully qualified'),
-    fieldErrors.invalid(at, name, 'must be a standard resource for containers'),
-  ];
+  if (standardResources.has(name) || name.startsWith('hugepages-') || name.includes('/')) return errors;
+  if (errors.length === 0)
+    errors.push(fieldErrors.invalid(at, name, 'must be a standard resource type or fully qualified'));
+  return [...errors, fieldErrors.invalid(at, name, 'must be a standard resource for containers')];
 }
 
-function amountProblems(amount: string, path: string): FieldError[] {
+function amountProblems(name: string, amount: string, path: string): FieldError[] {
   const nanos = parseQuantity(amount)?.nanos ?? 0n;
-  return nanos < 0n ? [fieldErrors.invalid(path, amount, 'must be greater than or equal to 0')] : [];
+  if (nanos < 0n) return [fieldErrors.invalid(path, amount, 'must be greater than or equal to 0')];
+  const whole = nanos % 1_000_000_000n === 0n || !name.includes('/');
+  return whole ? [] : [fieldErrors.invalid(path, amount, 'must be an integer')];
 }

@@ -11,7 +11,7 @@ import {toLabelSelector} from '../../selectors/label-selector.ts';
 import {type BuiltinStores, storeOf, success} from '../stores.ts';
 
 /** `pods/eviction`: a deletion that the budgets of a Pod must allow. */
-export function evictionSubresource(stores: BuiltinStores): Subresource {
+export function evictionSubresource(stores: BuiltinStores, now: () => Date): Subresource {
   return {
     name: 'eviction',
     group: 'policy',
@@ -25,7 +25,8 @@ export function evictionSubresource(stores: BuiltinStores): Subresource {
       const pod = found.object as KubeObject & Pod;
       const options = (body?.['deleteOptions'] ?? {}) as DeleteOptions;
       const mayGo = isOver(pod) || pod.metadata.deletionTimestamp !== undefined;
-      if (!mayGo) await takeFromBudget(stores, context, pod);
+      if (!mayGo) await takeFromBudget(stores, context, pod, now());
+      await pods.update(statusContext(context), context.name, (current) => disrupted(current, now()));
       await pods.delete({...context, verb: 'delete', subresource: ''}, context.name, options);
       return success(201);
     },
@@ -37,7 +38,36 @@ function isOver({status}: Pod): boolean {
   return status?.phase === 'Succeeded' || status?.phase === 'Failed' || status?.phase === 'Pending';
 }
 
-async function takeFromBudget(stores: BuiltinStores, context: RequestContext, pod: KubeObject & Pod): Promise<void> {
+function statusContext({namespace, name, dryRun}: RequestContext): RequestContext {
+  const pods = {group: '', plural: 'pods', storageVersion: 'v1'};
+  return systemContext(pods, {verb: 'update', namespace, name, subresource: 'status', dryRun});
+}
+
+/** Says in the Pod why it goes. */
+function disrupted(object: KubeObject, now: Date): KubeObject {
+  const {status} = object as Pod;
+  const others = (status?.conditions ?? []).filter(({type}) => type !== 'DisruptionTarget');
+  const condition = {
+    type: 'DisruptionTarget',
+    status: 'True',
+    lastProbeTime: null,
+    lastTransitionTime: seconds(now),
+    reason: 'EvictionByEvictionAPI',
+    message: 'Eviction API: evicting',
+  };
+  return {...object, status: {...(object['status'] as JsonObject), conditions: [...others, condition]}} as KubeObject;
+}
+
+function seconds(time: Date): string {
+  return `${time.toISOString().slice(0, 19)}Z`;
+}
+
+async function takeFromBudget(
+  stores: BuiltinStores,
+  context: RequestContext,
+  pod: KubeObject & Pod,
+  now: Date,
+): Promise<void> {
   const budgets = storeOf(stores, 'policy', 'poddisruptionbudgets');
   const matching = budgets.cache.list({prefix: `${context.namespace}/`}).items.filter(({object}) => {
     const {spec} = object as PodDisruptionBudget;
@@ -60,16 +90,49 @@ async function takeFromBudget(stores: BuiltinStores, context: RequestContext, po
     subresource: 'status',
     dryRun: context.dryRun,
   });
-  await budgets.update(request, name, (current) => {
-    const allowed = (current as PodDisruptionBudget).status?.disruptionsAllowed ?? 0;
-    if (allowed <= 0) throw violation(current as PodDisruptionBudget);
-    return {...current, status: {...(current['status'] as JsonObject), disruptionsAllowed: allowed - 1}};
-  });
+  await budgets.update(request, name, (current) => withoutOne(current, pod.metadata.name ?? '', now));
 }
 
-function violation({metadata, status}: PodDisruptionBudget): StatusError {
-  const message = `The disruption budget ${metadata?.name ?? ''} needs ${status?.desiredHealthy ?? 0} healthy pods and has ${status?.currentHealthy ?? 0} currently`;
+function withoutOne(object: KubeObject, pod: string, now: Date): KubeObject {
+  const {status} = object as PodDisruptionBudget;
+  const allowed = status?.disruptionsAllowed ?? 0;
+  const name = object.metadata.name ?? '';
+  if ((status?.observedGeneration ?? 0) < (object.metadata.generation ?? 0)) {
+    const message = `The disruption budget ${name} is still being processed by the server.`;
+    throw violation(message, 10);
+  }
+  if (allowed <= 0) {
+    const {desiredHealthy = 0, currentHealthy = 0} = status ?? {};
+    throw violation(
+      `The disruption budget ${name} needs ${desiredHealthy} healthy pods and has ${currentHealthy} currently`,
+    );
+  }
+  const left = allowed - 1;
+  const condition = {
+    type: 'DisruptionAllowed',
+    status: left > 0 ? 'True' : 'False',
+    observedGeneration: status?.observedGeneration ?? 0,
+    lastTransitionTime: seconds(now),
+    reason: left > 0 ? 'SufficientPods' : 'InsufficientPods',
+    message: '',
+  };
+  const known = ((object['status'] as JsonObject)['conditions'] ?? []) as JsonObject[];
+  const before = known.find(({type}) => type === condition.type);
+  const others = known.filter(({type}) => type !== condition.type);
+  return {
+    ...object,
+    status: {
+      ...(object['status'] as JsonObject),
+      disruptionsAllowed: left,
+      disruptedPods: {...status?.disruptedPods, [pod]: seconds(now)},
+      conditions: [...others, before?.['status'] === condition.status ? before : condition],
+    },
+  };
+}
+
+function violation(message: string, retryAfterSeconds?: number): StatusError {
   return new StatusError(429, 'TooManyRequests', "Cannot evict pod as it would violate the pod's disruption budget.", {
     causes: [{reason: 'DisruptionBudget', message}],
+    ...(retryAfterSeconds !== undefined && {retryAfterSeconds}),
   });
 }

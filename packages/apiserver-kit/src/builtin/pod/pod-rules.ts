@@ -1,5 +1,5 @@
 import type {Pod} from 'kubernetes-types/core/v1.js';
-import type {FieldError} from '../../errors/field-error.ts';
+import {type FieldError, fieldErrors} from '../../errors/field-error.ts';
 import {jsonEqual} from '../../json/json-equal.ts';
 import type {JsonValue} from '../../json/json-value.ts';
 import type {KubeObject} from '../../kube-object.ts';
@@ -7,7 +7,7 @@ import type {BuiltinRules} from '../rules.ts';
 import {isStatusWrite, keep} from '../status-isolation.ts';
 import {podDefaults} from './pod-defaults.ts';
 import {podTable} from './pod-table.ts';
-import {podSpecProblems, podUpdateProblems} from './pod-validation.ts';
+import {podSpecProblems, podStatusProblems, podUpdateProblems} from './pod-validation.ts';
 import {qosClass} from './qos-class.ts';
 
 /** Subresources whose handlers write the spec in ways that clients may not. */
@@ -21,13 +21,15 @@ export const podRules: BuiltinRules = {
     prepareForCreate(object) {
       const pod = object as Pod;
       object.metadata.generation = 1;
+      const grace = pod.spec?.terminationGracePeriodSeconds;
+      if (pod.spec && grace !== undefined && grace < 0) pod.spec.terminationGracePeriodSeconds = 1;
       object['status'] = {phase: 'Pending', ...(pod.spec && {qosClass: qosClass(pod.spec)})};
       if ((pod.spec?.schedulingGates ?? []).length > 0) {
         const condition = {
           type: 'PodScheduled',
           status: 'False',
           lastProbeTime: null,
-          lastTransitionTime: null,
+          lastTransitionTime: `${new Date().toISOString().slice(0, 19)}Z`,
           reason: 'SchedulingGated',
           message: 'Scheduling is blocked due to non-empty scheduling gates',
         };
@@ -51,8 +53,16 @@ export const podRules: BuiltinRules = {
         object.metadata.generation = (old.metadata.generation ?? 0) + 1;
     },
     validate(object, old, context): FieldError[] {
-      if (old === undefined) return podSpecProblems((object as Pod).spec ?? {containers: []}, 'spec');
-      if (isStatusWrite(context) || internal.has(context.subresource)) return [];
+      if (old === undefined) {
+        const spec = (object as Pod).spec ?? {containers: []};
+        const ephemeral = spec.ephemeralContainers !== undefined;
+        return [
+          ...podSpecProblems(spec, 'spec'),
+          ...(ephemeral ? [fieldErrors.forbidden('spec.ephemeralContainers', 'cannot be set on create')] : []),
+        ];
+      }
+      if (isStatusWrite(context)) return podStatusProblems(object as Pod, old as Pod);
+      if (internal.has(context.subresource)) return [];
       return podUpdateProblems(object as Pod, old as Pod);
     },
     gracePeriodSeconds: (object, asked) => podGracePeriod(object, asked),

@@ -3,7 +3,9 @@ import {type FieldError, fieldErrors} from '../../errors/field-error.ts';
 import {labelProblems, subdomainProblems} from '../../registry/name-rules.ts';
 import {labelKeyProblems, labelValueProblems} from '../../selectors/label-syntax.ts';
 import {asInvalid, inRange, isIpAddress, labelSelector, labels, oneOf, sameJson} from '../validation/field-rules.ts';
+import {affinityProblems} from './affinity-validation.ts';
 import {containersProblems} from './container-validation.ts';
+import {podSecurityProblems} from './security-validation.ts';
 import {volumesProblems} from './volume-validation.ts';
 
 /** Checks the spec of a new Pod or of a template. */
@@ -12,6 +14,7 @@ export function podSpecProblems(spec: PodSpec, path: string): FieldError[] {
   const surroundings = {
     volumes: new Set((spec.volumes ?? []).map(({name}) => name)),
     hostNetwork: spec.hostNetwork ?? false,
+    graceSeconds: spec.terminationGracePeriodSeconds ?? 30,
   };
   const names = new Set<string>();
   if ((spec.containers ?? []).length === 0) errors.push(fieldErrors.required(`${path}.containers`));
@@ -28,10 +31,7 @@ export function podSpecProblems(spec: PodSpec, path: string): FieldError[] {
   errors.push(...tolerationsProblems(spec.tolerations, `${path}.tolerations`));
   for (const [index, {ip, hostnames}] of (spec.hostAliases ?? []).entries()) {
     const at = `${path}.hostAliases[${index}]`;
-    if (!isIpAddress(ip ?? ''))
-      errors.push(
-        fieldErrors.invalid(`${at}.ip`, ip ?? '', 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)'),
-      );
+    if (!isIpAddress(ip ?? '')) errors.push(fieldErrors.invalid(`${at}.ip`, ip ?? '', IP_ADDRESS));
     for (const [position, hostname] of (hostnames ?? []).entries())
       errors.push(...asInvalid(subdomainProblems(hostname), hostname, `${at}.hostnames[${position}]`));
   }
@@ -48,9 +48,37 @@ export function podSpecProblems(spec: PodSpec, path: string): FieldError[] {
   }
   if (spec.activeDeadlineSeconds !== undefined)
     errors.push(...inRange(spec.activeDeadlineSeconds, 1, 2_147_483_647, `${path}.activeDeadlineSeconds`));
-  errors.push(...spreadProblems(spec, path), ...gateProblems(spec, path));
+  errors.push(
+    ...podSecurityProblems(spec, path),
+    ...affinityProblems(spec.affinity, `${path}.affinity`),
+    ...dnsProblems(spec, path),
+    ...spreadProblems(spec, path),
+    ...gateProblems(spec, path),
+  );
+  for (const [index, {conditionType}] of (spec.readinessGates ?? []).entries())
+    errors.push(
+      ...asInvalid(labelKeyProblems(conditionType), conditionType, `${path}.readinessGates[${index}].conditionType`),
+    );
+  if (spec.os) errors.push(...oneOf(spec.os.name, ['linux', 'windows'], `${path}.os`));
   return errors;
 }
+
+function dnsProblems({dnsPolicy, dnsConfig}: PodSpec, path: string): FieldError[] {
+  const at = `${path}.dnsConfig`;
+  const servers = dnsConfig?.nameservers ?? [];
+  const errors: FieldError[] = [];
+  if (dnsPolicy === 'None' && !dnsConfig)
+    errors.push(fieldErrors.required(at, 'must provide `dnsConfig` when `dnsPolicy` is None'));
+  else if (dnsPolicy === 'None' && servers.length === 0)
+    errors.push(
+      fieldErrors.required(`${at}.nameservers`, 'must provide at least one DNS nameserver when `dnsPolicy` is None'),
+    );
+  for (const [index, address] of servers.entries())
+    if (!isIpAddress(address)) errors.push(fieldErrors.invalid(`${at}.nameservers[${index}]`, address, IP_ADDRESS));
+  return errors;
+}
+
+const IP_ADDRESS = 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)';
 
 const effects = ['NoSchedule', 'PreferNoSchedule', 'NoExecute'];
 
@@ -75,13 +103,7 @@ function tolerationsProblems(tolerations: readonly Toleration[] | undefined, pat
       errors.push(...asInvalid(labelValueProblems(value ?? ''), value ?? '', `${at}.operator`));
     else if (operator === 'Exists') {
       if (value)
-        errors.push(
-          fieldErrors.invalid(
-            `${at}.operator`,
-            {key, operator, value, effect},
-            "value must be empty when `operator` is 'Exists'",
-          ),
-        );
+        errors.push(fieldErrors.invalid(`${at}.operator`, value, "value must be empty when `operator` is 'Exists'"));
     } else errors.push(fieldErrors.notSupported(`${at}.operator`, operator, ['Equal', 'Exists']));
     if (effect) errors.push(...oneOf(effect, effects, `${at}.effect`));
     return errors;
@@ -122,6 +144,10 @@ function gateProblems(spec: PodSpec, path: string): FieldError[] {
 export function podTemplateProblems(template: PodTemplateSpec, path: string): FieldError[] {
   return [
     ...labels(template.metadata?.labels, `${path}.labels`),
+    // Keys of annotations may have capitals where they are compared.
+    ...Object.keys(template.metadata?.annotations ?? {}).flatMap((key) =>
+      asInvalid(labelKeyProblems(key.toLowerCase()), key, `${path}.annotations`),
+    ),
     ...podSpecProblems(template.spec ?? {containers: []}, `${path}.spec`),
   ];
 }
@@ -158,11 +184,11 @@ export function podUpdateProblems(pod: Pod, old: Pod): FieldError[] {
         );
     }
   }
-  for (const gate of spec.schedulingGates ?? []) {
+  for (const [index, gate] of (spec.schedulingGates ?? []).entries()) {
     if (!(before.schedulingGates ?? []).some(({name}) => name === gate.name))
       errors.push(
         fieldErrors.forbidden(
-          'spec.schedulingGates',
+          `spec.schedulingGates[${index}].name`,
           "only deletion is allowed, but found new scheduling gate '" + gate.name + "'",
         ),
       );
@@ -209,4 +235,14 @@ function unchangeable(spec: PodSpec, before: PodSpec): unknown {
     initContainers: images(spec.initContainers, before.initContainers),
     terminationGracePeriodSeconds: (oldGrace ?? 0) < 0 && grace === 1 ? oldGrace : grace,
   };
+}
+
+/** Checks what a write of a Pod's status changes. */
+export function podStatusProblems({status}: Pod, old: Pod): FieldError[] {
+  const errors: FieldError[] = [];
+  if (old.status?.qosClass && status?.qosClass !== old.status.qosClass)
+    errors.push(fieldErrors.invalid('status.qosClass', status?.qosClass, 'field is immutable'));
+  for (const [index, {ip = ''}] of (status?.podIPs ?? []).entries())
+    if (!isIpAddress(ip)) errors.push(fieldErrors.invalid(`status.podIPs[${index}]`, ip, IP_ADDRESS));
+  return errors;
 }

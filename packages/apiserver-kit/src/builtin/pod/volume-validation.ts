@@ -1,4 +1,4 @@
-import type {KeyToPath, Volume} from 'kubernetes-types/core/v1.js';
+import type {KeyToPath, ObjectFieldSelector, Volume} from 'kubernetes-types/core/v1.js';
 import {type FieldError, fieldErrors} from '../../errors/field-error.ts';
 import {labelProblems} from '../../registry/name-rules.ts';
 import {parseQuantity} from '../quantity.ts';
@@ -71,6 +71,17 @@ function sourceProblems(volume: Volume, at: string): FieldError[] {
       if (!volume.persistentVolumeClaim?.claimName)
         errors.push(fieldErrors.required(`${at}.persistentVolumeClaim.claimName`));
       break;
+    case 'nfs':
+      if (!volume.nfs?.server) errors.push(fieldErrors.required(`${at}.nfs.server`));
+      if (!volume.nfs?.path) errors.push(fieldErrors.required(`${at}.nfs.path`));
+      else if (!volume.nfs.path.startsWith('/'))
+        errors.push(fieldErrors.invalid(`${at}.nfs.path`, volume.nfs.path, 'must be an absolute path'));
+      break;
+    case 'downwardAPI':
+      errors.push(...modeProblems(volume.downwardAPI?.defaultMode, `${at}.downwardAPI.defaultMode`));
+      for (const {path, fieldRef} of volume.downwardAPI?.items ?? [])
+        errors.push(...downwardProblems(path, fieldRef, `${at}.downwardAPI`));
+      break;
     case 'projected':
       errors.push(...projectedProblems(volume, `${at}.projected`));
       break;
@@ -81,11 +92,27 @@ function sourceProblems(volume: Volume, at: string): FieldError[] {
 
 const order = ['emptyDir', 'hostPath', 'gitRepo', 'secret', 'nfs', 'persistentVolumeClaim', 'configMap', 'downwardAPI'];
 
+const downwardFields = [
+  'metadata.annotations',
+  'metadata.labels',
+  'metadata.name',
+  'metadata.namespace',
+  'metadata.uid',
+];
+
+function downwardProblems(path: string, fieldRef: ObjectFieldSelector | undefined, at: string): FieldError[] {
+  const errors = path ? localPathProblems(path, `${at}.path`) : [fieldErrors.required(`${at}.path`)];
+  const field = fieldRef?.fieldPath;
+  if (field !== undefined && !/^metadata\.(?:annotations|labels)\['.+'\]$/.test(field))
+    errors.push(...oneOf(field, downwardFields, `${at}.fieldRef.fieldPath`));
+  return errors;
+}
+
 function projectedProblems({projected}: Volume, at: string): FieldError[] {
   const errors: FieldError[] = [];
   const paths = new Set<string>();
-  const once = (path: string, field: string): void => {
-    if (paths.has(path)) errors.push(fieldErrors.invalid(field, path, `conflicting duplicate paths`));
+  const once = (path: string, shown: string): void => {
+    if (paths.has(path)) errors.push(fieldErrors.invalid(at, shown, 'conflicting duplicate paths'));
     paths.add(path);
   };
   for (const [index, {secret, configMap, serviceAccountToken}] of (projected?.sources ?? []).entries()) {
@@ -97,7 +124,7 @@ function projectedProblems({projected}: Volume, at: string): FieldError[] {
       if (!source) continue;
       if (!source.name) errors.push(fieldErrors.required(`${from}.${name}.name`));
       errors.push(...itemsProblems(source.items, `${from}.${name}.items`));
-      for (const {path} of source.items ?? []) once(path, from);
+      for (const {path} of source.items ?? []) once(path, source.name ?? '');
     }
     if (serviceAccountToken) {
       const {path, expirationSeconds = 3600} = serviceAccountToken;
@@ -120,8 +147,8 @@ function projectedProblems({projected}: Volume, at: string): FieldError[] {
         );
       if (path) {
         errors.push(...localPathProblems(path, `${field}.path`));
-        once(path, from);
-      } else errors.push(fieldErrors.required(`${field}.path`));
+        once(path, path);
+      } else errors.push(fieldErrors.required(`${at}.path`));
     }
   }
   errors.push(...modeProblems(projected?.defaultMode, `${at}.defaultMode`));

@@ -1,5 +1,6 @@
 import type {Lease} from 'kubernetes-types/coordination/v1.js';
 import {type FieldError, fieldErrors} from '../../errors/field-error.ts';
+import type {JsonObject} from '../../json/json-value.ts';
 import type {BuiltinRules} from '../rules.ts';
 import {leaseTable} from '../tables/policy-tables.ts';
 import {notNegative} from '../validation/field-rules.ts';
@@ -7,14 +8,17 @@ import {notNegative} from '../validation/field-rules.ts';
 interface LeaseSpec {
   leaseDurationSeconds?: number;
   leaseTransitions?: number;
-  /** Of coordinated leader election. */
-  strategy?: string;
-  preferredHolder?: string;
 }
 
 /** Leases. */
 export const leaseRules: BuiltinRules = {
   version: {table: leaseTable},
+  // Fields of coordinated leader election, which is not on by default.
+  defaults(object) {
+    const spec = object['spec'] as JsonObject | undefined;
+    delete spec?.['strategy'];
+    delete spec?.['preferredHolder'];
+  },
   strategy: {
     allowCreateOnUpdate: true,
     allowUnconditionalUpdate: false,
@@ -26,8 +30,6 @@ export const leaseRules: BuiltinRules = {
           fieldErrors.invalid('spec.leaseDurationSeconds', spec.leaseDurationSeconds, 'must be greater than 0'),
         );
       errors.push(...notNegative(spec.leaseTransitions, 'spec.leaseTransitions'));
-      if (spec.preferredHolder && !spec.strategy)
-        errors.push(fieldErrors.forbidden('spec.preferredHolder', 'may only be specified when `strategy` is defined'));
       return errors;
     },
   },

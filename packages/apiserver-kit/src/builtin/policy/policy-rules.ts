@@ -6,7 +6,7 @@ import type {
 import type {PodDisruptionBudget} from 'kubernetes-types/policy/v1.js';
 import type {PriorityClass} from 'kubernetes-types/scheduling/v1.js';
 import {bindingErrors, policyErrors} from '../../admission/policy-validation.ts';
-import {type FieldError, fieldErrors} from '../../errors/field-error.ts';
+import {type FieldError, fieldErrors, type ShownValue} from '../../errors/field-error.ts';
 import type {KubeObject} from '../../kube-object.ts';
 import type {BuiltinRules} from '../rules.ts';
 import {isStatusWrite, statusIsolation} from '../status-isolation.ts';
@@ -16,8 +16,8 @@ import {
   disruptionBudgetTable,
   priorityClassTable,
 } from '../tables/policy-tables.ts';
-import {labelSelector, oneOf, sameJson} from '../validation/field-rules.ts';
-import {countOrPercent} from '../workload/workload-validation.ts';
+import {goStruct, labelSelector, oneOf, sameJson} from '../validation/field-rules.ts';
+import {countOrPercent, notOverAll} from '../workload/workload-validation.ts';
 
 const noDisruptions = {disruptionsAllowed: 0, currentHealthy: 0, desiredHealthy: 0, expectedPods: 0};
 
@@ -31,14 +31,27 @@ export const disruptionBudgetRules: BuiltinRules = {
       const {spec} = object as PodDisruptionBudget;
       const errors: FieldError[] = [];
       if (spec?.minAvailable !== undefined && spec.maxUnavailable !== undefined)
-        errors.push(fieldErrors.invalid('spec', spec, 'minAvailable and maxUnavailable cannot be both set'));
-      errors.push(...countOrPercent(spec?.minAvailable, 'spec.minAvailable'));
-      errors.push(...countOrPercent(spec?.maxUnavailable, 'spec.maxUnavailable'));
+        errors.push(fieldErrors.invalid('spec', shownSpec(spec), 'minAvailable and maxUnavailable cannot be both set'));
+      for (const key of ['minAvailable', 'maxUnavailable'] as const) {
+        errors.push(...countOrPercent(spec?.[key], `spec.${key}`));
+        errors.push(...notOverAll(spec?.[key], `spec.${key}`));
+      }
       errors.push(...labelSelector(spec?.selector, 'spec.selector'));
       return errors;
     },
   },
 };
+
+/** With the names of Go's fields. */
+function shownSpec(spec: NonNullable<PodDisruptionBudget['spec']>): ShownValue {
+  const {minAvailable, selector, maxUnavailable}: typeof spec = spec;
+  return goStruct({
+    MinAvailable: minAvailable ?? null,
+    Selector: selector ?? null,
+    MaxUnavailable: maxUnavailable ?? null,
+    UnhealthyPodEvictionPolicy: 'unhealthyPodEvictionPolicy' in spec ? spec.unhealthyPodEvictionPolicy : null,
+  });
+}
 
 const HIGHEST_USER_PRIORITY = 1_000_000_000;
 
@@ -49,6 +62,9 @@ export const priorityClassRules: BuiltinRules = {
     (object as KubeObject & PriorityClass).preemptionPolicy ??= 'PreemptLowerPriority';
   },
   strategy: {
+    prepareForCreate(object) {
+      object.metadata.generation = 1;
+    },
     validate(object, old) {
       const {value, metadata, preemptionPolicy} = object as KubeObject & PriorityClass;
       const errors: FieldError[] = [];
@@ -71,9 +87,10 @@ export const priorityClassRules: BuiltinRules = {
           ),
         );
       if (preemptionPolicy !== undefined)
-        errors.push(...oneOf(preemptionPolicy, ['Never', 'PreemptLowerPriority'], 'preemptionPolicy'));
+        errors.push(...oneOf(preemptionPolicy, ['PreemptLowerPriority', 'Never'], 'preemptionPolicy'));
       const before = old as (KubeObject & PriorityClass) | undefined;
-      if (before && before.value !== value) errors.push(fieldErrors.invalid('value', value, 'field is immutable'));
+      if (before && before.value !== value)
+        errors.push(fieldErrors.forbidden('value', 'may not be changed in an update.'));
       if (before && before.preemptionPolicy !== preemptionPolicy)
         errors.push(fieldErrors.invalid('preemptionPolicy', preemptionPolicy, 'field is immutable'));
       return errors;

@@ -1,11 +1,10 @@
 import type {ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding} from 'kubernetes-types/rbac/v1.js';
-import {type FieldError, fieldErrors, ShownValue} from '../../errors/field-error.ts';
-import {goJson} from '../../errors/go-text.ts';
+import {type FieldError, fieldErrors} from '../../errors/field-error.ts';
 import type {KubeObject} from '../../kube-object.ts';
 import {pathSegmentProblems, subdomainProblems} from '../../registry/name-rules.ts';
 import type {BuiltinRules} from '../rules.ts';
 import {roleBindingTable, roleTable} from '../tables/policy-tables.ts';
-import {asInvalid, labelSelector, sameJson} from '../validation/field-rules.ts';
+import {asInvalid, goStruct, labelSelector, sameJson} from '../validation/field-rules.ts';
 
 const GROUP = 'rbac.authorization.k8s.io';
 
@@ -37,8 +36,12 @@ export const clusterRoleRules: BuiltinRules = {
               'at least one clusterRoleSelector required if aggregationRule is non-nil',
             ),
           );
-        for (const [index, selector] of selectors.entries())
-          errors.push(...labelSelector(selector, `aggregationRule.clusterRoleSelectors[${index}]`));
+        for (const [index, selector] of selectors.entries()) {
+          const at = `aggregationRule.clusterRoleSelectors[${index}]`;
+          const wrong = labelSelector(selector, at);
+          errors.push(...wrong);
+          if (wrong.length > 0) errors.push(fieldErrors.invalid(at, null, 'invalid label selector.'));
+        }
       }
       return errors;
     },
@@ -121,8 +124,8 @@ function bindingProblems(
   const before = (old as RoleBinding | undefined)?.roleRef;
   if (before && !sameJson(roleRef, before)) {
     // Shown with the names of Go's fields.
-    const shown = goJson({APIGroup: roleRef.apiGroup, Kind: roleRef.kind, Name: roleRef.name});
-    errors.push(fieldErrors.invalid('roleRef', new ShownValue(shown), 'cannot change roleRef'));
+    const shown = goStruct({APIGroup: roleRef.apiGroup, Kind: roleRef.kind, Name: roleRef.name});
+    errors.push(fieldErrors.invalid('roleRef', shown, 'cannot change roleRef'));
   }
   return errors;
 }

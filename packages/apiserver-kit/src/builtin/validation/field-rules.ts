@@ -1,4 +1,4 @@
-import {type FieldError, fieldErrors} from '../../errors/field-error.ts';
+import {type FieldError, fieldErrors, ShownValue} from '../../errors/field-error.ts';
 import {jsonEqual} from '../../json/json-equal.ts';
 import type {JsonValue} from '../../json/json-value.ts';
 import {labelKeyProblems, labelValueProblems} from '../../selectors/label-syntax.ts';
@@ -49,6 +49,11 @@ export function sameJson(a: unknown, b: unknown): boolean {
 
 export function immutable(value: unknown, old: unknown, path: string): FieldError[] {
   return sameJson(value, old) ? [] : [fieldErrors.invalid(path, value, 'field is immutable')];
+}
+
+/** A value as Kubernetes shows its own structs: with the names of Go's fields, in their order. */
+export function goStruct(fields: object): ShownValue {
+  return new ShownValue(JSON.stringify(fields));
 }
 
 export function asInvalid(problems: readonly string[], value: string, path: string): FieldError[] {

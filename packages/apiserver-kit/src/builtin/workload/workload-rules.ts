@@ -1,11 +1,18 @@
 import type {DaemonSet, Deployment, ReplicaSet, StatefulSet} from 'kubernetes-types/apps/v1.js';
+import type {FieldError} from '../../errors/field-error.ts';
 import type {ScaleSubresource} from '../../registry/resource.ts';
 import type {BuiltinRules} from '../rules.ts';
 import {isStatusWrite, statusIsolation} from '../status-isolation.ts';
 import {daemonSetTable, deploymentTable, replicaSetTable, statefulSetTable} from '../tables/workload-tables.ts';
-import {sameJson} from '../validation/field-rules.ts';
+import {notNegative, sameJson} from '../validation/field-rules.ts';
 import {daemonSetDefaults, deploymentDefaults, replicaSetDefaults, statefulSetDefaults} from './workload-defaults.ts';
-import {daemonSetProblems, deploymentProblems, replicaSetProblems, statefulSetProblems} from './workload-validation.ts';
+import {
+  daemonSetProblems,
+  deploymentProblems,
+  replicaSetProblems,
+  replicaStatusProblems,
+  statefulSetProblems,
+} from './workload-validation.ts';
 
 const scale: ScaleSubresource = {
   specReplicasPath: '.spec.replicas',
@@ -29,7 +36,13 @@ export const deploymentRules: BuiltinRules = {
       else delete object.metadata.labels;
     },
     validate: (object, old, context) =>
-      isStatusWrite(context) ? [] : deploymentProblems(object as Deployment, old as Deployment | undefined),
+      isStatusWrite(context)
+        ? replicaStatusProblems((object as Deployment).status, [
+            'updatedReplicas',
+            'readyReplicas',
+            'availableReplicas',
+          ])
+        : deploymentProblems(object as Deployment, old as Deployment | undefined),
   },
 };
 
@@ -41,7 +54,13 @@ export const replicaSetRules: BuiltinRules = {
   strategy: {
     ...statusIsolation({initial: {replicas: 0}, generation: 'spec'}),
     validate: (object, old, context) =>
-      isStatusWrite(context) ? [] : replicaSetProblems(object as ReplicaSet, old as ReplicaSet | undefined),
+      isStatusWrite(context)
+        ? replicaStatusProblems((object as ReplicaSet).status, [
+            'fullyLabeledReplicas',
+            'readyReplicas',
+            'availableReplicas',
+          ])
+        : replicaSetProblems(object as ReplicaSet, old as ReplicaSet | undefined),
   },
 };
 
@@ -53,11 +72,32 @@ export const statefulSetRules: BuiltinRules = {
   strategy: {
     ...statusIsolation({initial: {replicas: 0, availableReplicas: 0}, generation: 'spec'}),
     validate: (object, old, context) =>
-      isStatusWrite(context) ? [] : statefulSetProblems(object as StatefulSet, old as StatefulSet | undefined),
+      isStatusWrite(context)
+        ? replicaStatusProblems((object as StatefulSet).status, [
+            'readyReplicas',
+            'currentReplicas',
+            'updatedReplicas',
+            'availableReplicas',
+          ])
+        : statefulSetProblems(object as StatefulSet, old as StatefulSet | undefined),
   },
 };
 
 const noNodes = {currentNumberScheduled: 0, numberMisscheduled: 0, desiredNumberScheduled: 0, numberReady: 0};
+
+const daemonCounts = [
+  'currentNumberScheduled',
+  'numberMisscheduled',
+  'desiredNumberScheduled',
+  'numberReady',
+  'updatedNumberScheduled',
+  'numberAvailable',
+  'numberUnavailable',
+] as const;
+
+function daemonStatusProblems(status: DaemonSet['status']): FieldError[] {
+  return daemonCounts.flatMap((name) => notNegative(status?.[name], `status.${name}`));
+}
 
 const TEMPLATE_GENERATION = 'deprecated.daemonset.template.generation';
 const daemonSetIsolation = statusIsolation({initial: noNodes, generation: 'spec'});
@@ -81,6 +121,8 @@ export const daemonSetRules: BuiltinRules = {
       };
     },
     validate: (object, old, context) =>
-      isStatusWrite(context) ? [] : daemonSetProblems(object as DaemonSet, old as DaemonSet | undefined),
+      isStatusWrite(context)
+        ? daemonStatusProblems((object as DaemonSet).status)
+        : daemonSetProblems(object as DaemonSet, old as DaemonSet | undefined),
   },
 };

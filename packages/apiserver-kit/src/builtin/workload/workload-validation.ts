@@ -1,11 +1,11 @@
 import type {DaemonSet, Deployment, ReplicaSet, StatefulSet} from 'kubernetes-types/apps/v1.js';
 import type {PodTemplateSpec} from 'kubernetes-types/core/v1.js';
 import type {LabelSelector} from 'kubernetes-types/meta/v1.js';
-import {type FieldError, fieldErrors} from '../../errors/field-error.ts';
+import {type FieldError, fieldErrors, type ShownValue} from '../../errors/field-error.ts';
 import type {JsonObject} from '../../json/json-value.ts';
 import {toLabelSelector} from '../../selectors/label-selector.ts';
 import {podTemplateProblems} from '../pod/pod-validation.ts';
-import {immutable, labelSelector, notNegative, oneOf, sameJson} from '../validation/field-rules.ts';
+import {goStruct, immutable, labelSelector, notNegative, sameJson} from '../validation/field-rules.ts';
 
 const TEMPLATE = 'spec.template';
 
@@ -21,8 +21,8 @@ function selectionProblems(
     errors.push(...wrong);
     const empty = Object.keys(selector.matchLabels ?? {}).length + (selector.matchExpressions ?? []).length === 0;
     if (empty) errors.push(fieldErrors.invalid('spec.selector', selector, `empty selector is invalid for ${kind}`));
-    if (wrong.length > 0) return errors;
-  } else errors.push(fieldErrors.required('spec.selector'));
+    if (wrong.length > 0) return [...errors, fieldErrors.invalid('spec.selector', selector, 'invalid label selector')];
+  } else if (kind !== 'daemonset') errors.push(fieldErrors.required('spec.selector'));
   const own = template?.metadata?.labels;
   const matches = selector ? toLabelSelector(selector as JsonObject).matches(own ?? {}) : false;
   if (!matches)
@@ -42,7 +42,7 @@ function templateProblems(template: PodTemplateSpec | undefined): FieldError[] {
     errors.push(
       fieldErrors.forbidden(
         `${TEMPLATE}.spec.activeDeadlineSeconds`,
-        'activeDeadlineSeconds in a Deployment, ReplicaSet, StatefulSet or DaemonSet is not supported',
+        'activeDeadlineSeconds in ReplicaSet is not Supported',
       ),
     );
   return errors;
@@ -58,7 +58,8 @@ export function countOrPercent(value: string | number | undefined, path: string)
   return /^\d+%$/.test(value) ? [] : [fieldErrors.invalid(path, value, PERCENT)];
 }
 
-function notOverAll(value: string | number | undefined, path: string): FieldError[] {
+/** A percentage of at most all. */
+export function notOverAll(value: string | number | undefined, path: string): FieldError[] {
   return typeof value === 'string' && /^\d+%$/.test(value) && Number.parseInt(value, 10) > 100
     ? [fieldErrors.invalid(path, value, 'must not be greater than 100%')]
     : [];
@@ -100,7 +101,8 @@ function strategyProblems(strategy: NonNullable<Deployment['spec']>['strategy'])
       ? [fieldErrors.forbidden(`${at}.rollingUpdate`, "may not be specified when strategy `type` is 'Recreate'")]
       : [];
   }
-  if (strategy?.type !== 'RollingUpdate') return oneOf(strategy?.type, ['Recreate', 'RollingUpdate'], `${at}.type`);
+  if (strategy?.type !== 'RollingUpdate')
+    return [fieldErrors.notSupported(at, shownStrategy(strategy), ['Recreate', 'RollingUpdate'])];
   if (!rolling) return [fieldErrors.required(`${at}.rollingUpdate`, 'this should be defaulted and never be nil')];
   const {maxUnavailable, maxSurge} = rolling;
   const errors = [
@@ -121,10 +123,31 @@ export function replicaSetProblems({spec}: ReplicaSet, old: ReplicaSet | undefin
   return [
     ...notNegative(spec.replicas, 'spec.replicas'),
     ...notNegative(spec.minReadySeconds, 'spec.minReadySeconds'),
-    ...selectionProblems('replicaset', spec.selector, spec.template),
+    ...selectionProblems('deployment', spec.selector, spec.template),
     ...templateProblems(spec.template),
     ...(old ? immutable(spec.selector, old.spec?.selector, 'spec.selector') : []),
   ];
+}
+
+/** An unknown strategy as it is shown: with the names of Go's fields. */
+function shownStrategy(strategy: {type?: string} | undefined): ShownValue {
+  return goStruct({Type: strategy?.type ?? '', RollingUpdate: null});
+}
+
+function statefulStrategyProblems(strategy: NonNullable<StatefulSet['spec']>['updateStrategy']): FieldError[] {
+  const at = 'spec.updateStrategy';
+  const rolling = strategy?.rollingUpdate;
+  switch (strategy?.type) {
+    case 'OnDelete': {
+      if (!rolling) return [];
+      const shown = goStruct({Partition: rolling.partition ?? null, MaxUnavailable: rolling.maxUnavailable ?? null});
+      return [fieldErrors.invalid(`${at}.rollingUpdate`, shown, "only allowed for updateStrategy 'RollingUpdate'")];
+    }
+    case 'RollingUpdate':
+      return notNegative(rolling?.partition, `${at}.rollingUpdate.partition`);
+    default:
+      return [fieldErrors.invalid(at, shownStrategy(strategy), "must be 'RollingUpdate' or 'OnDelete'")];
+  }
 }
 
 const STATEFUL =
@@ -134,8 +157,16 @@ const STATEFUL =
 export function statefulSetProblems({spec}: StatefulSet, old: StatefulSet | undefined): FieldError[] {
   if (!spec) return [];
   const errors = [
-    ...oneOf(spec.podManagementPolicy, ['OrderedReady', 'Parallel'], 'spec.podManagementPolicy'),
-    ...oneOf(spec.updateStrategy?.type, ['OnDelete', 'RollingUpdate'], 'spec.updateStrategy.type'),
+    ...(spec.podManagementPolicy === 'OrderedReady' || spec.podManagementPolicy === 'Parallel'
+      ? []
+      : [
+          fieldErrors.invalid(
+            'spec.podManagementPolicy',
+            spec.podManagementPolicy,
+            "must be 'OrderedReady' or 'Parallel'",
+          ),
+        ]),
+    ...statefulStrategyProblems(spec.updateStrategy),
     ...notNegative(spec.replicas, 'spec.replicas'),
     ...notNegative(spec.minReadySeconds, 'spec.minReadySeconds'),
     ...selectionProblems('statefulset', spec.selector, spec.template),
@@ -154,6 +185,39 @@ function fixedParts(spec: StatefulSet['spec']): unknown {
   };
 }
 
+function daemonRollingProblems({
+  maxUnavailable,
+  maxSurge,
+}: {
+  maxUnavailable?: string | number;
+  maxSurge?: string | number;
+} = {}): FieldError[] {
+  const at = 'spec.updateStrategy.rollingUpdate';
+  const errors = [
+    ...countOrPercent(maxUnavailable, `${at}.maxUnavailable`),
+    ...notOverAll(maxUnavailable, `${at}.maxUnavailable`),
+    ...countOrPercent(maxSurge, `${at}.maxSurge`),
+    ...notOverAll(maxSurge, `${at}.maxSurge`),
+  ];
+  if (!isZero(maxUnavailable) && !isZero(maxSurge))
+    errors.push(fieldErrors.invalid(`${at}.maxSurge`, maxSurge, 'may not be set when maxUnavailable is non-zero'));
+  if (isZero(maxUnavailable) && isZero(maxSurge))
+    errors.push(fieldErrors.required(`${at}.maxUnavailable`, 'cannot be 0 when maxSurge is 0'));
+  return errors;
+}
+
+/** Checks the counts in a status: none may be negative, and parts not more than the whole. */
+export function replicaStatusProblems(status: object | undefined, counts: readonly string[]): FieldError[] {
+  const number = (name: string): number => Number(Object.entries(status ?? {}).find(([key]) => key === name)?.[1] ?? 0);
+  const whole = number('replicas');
+  return [
+    ...['replicas', ...counts].flatMap((name) => notNegative(number(name), `status.${name}`)),
+    ...counts
+      .filter((name) => number(name) > whole)
+      .map((name) => fieldErrors.invalid(`status.${name}`, number(name), 'cannot be greater than status.replicas')),
+  ];
+}
+
 /** Checks a DaemonSet. */
 export function daemonSetProblems({spec}: DaemonSet, old: DaemonSet | undefined): FieldError[] {
   if (!spec) return [];
@@ -162,9 +226,15 @@ export function daemonSetProblems({spec}: DaemonSet, old: DaemonSet | undefined)
     ...selectionProblems('daemonset', spec.selector, spec.template),
     ...templateProblems(spec.template),
     ...notNegative(spec.minReadySeconds, 'spec.minReadySeconds'),
-    ...oneOf(type, ['OnDelete', 'RollingUpdate'], 'spec.updateStrategy.type'),
-    ...countOrPercent(rollingUpdate?.maxUnavailable, 'spec.updateStrategy.rollingUpdate.maxUnavailable'),
-    ...countOrPercent(rollingUpdate?.maxSurge, 'spec.updateStrategy.rollingUpdate.maxSurge'),
+    ...(type === 'RollingUpdate' || type === 'OnDelete'
+      ? []
+      : [
+          fieldErrors.notSupported('spec.updateStrategy', shownStrategy(spec.updateStrategy), [
+            'RollingUpdate',
+            'OnDelete',
+          ]),
+        ]),
+    ...(type === 'RollingUpdate' ? daemonRollingProblems(rollingUpdate) : []),
     ...notNegative(spec.revisionHistoryLimit, 'spec.revisionHistoryLimit'),
   ];
   if (old) errors.push(...immutable(spec.selector, old.spec?.selector, 'spec.selector'));
