@@ -13,7 +13,7 @@ import {DevCluster} from './dev-cluster.ts';
 
 const usage = `Usage: npm run demo [-- OPTION...]
 
-Starts etcd, kube-apiserver, controller, scheduler and two Runtime Pods as processes of this machine and runs the
+Starts an API server, controller, scheduler and two Runtime Pods as processes of this machine and runs the
 examples of docs/usage-guide.md on them. On a terminal everything stays up until Ctrl-C.
 
 Options:

@@ -95,7 +95,7 @@ export async function showTour(options: TourOptions): Promise<void> {
     `${times.length} Runs of \`echo hello\`, one after another, from create to result: median ${median.toFixed(0)} ms, ` +
       `longest ${Math.max(...times).toFixed(0)} ms.`,
   );
-  screen.output('API server, etcd, controller, scheduler, Pods and this demo share the machine.');
+  screen.output('API server, controller, scheduler, Pods and this demo share the machine.');
 }
 
 /** Milliseconds from the create request until a watch shows the end, one Run after another. */
