@@ -1,3 +1,4 @@
+import {randomUUID} from 'node:crypto';
 import {afterEach, beforeEach, describe, expect, test} from '@jest/globals';
 import {runKind} from '@kruntimes/api-types';
 import {type ClusterConfig, Manager, silentLogger, systemClock} from '@kruntimes/reconciler-kit';
@@ -45,26 +46,25 @@ describe('scheduler on a real API server', () => {
     const proxy = await FaultProxy.start(await world.schedulerConfig(user));
     cleanups.push(() => proxy.close());
     const cutting = proxy.cutEvery(200, {watch: true});
+    // One bind comes after another writer for certain.
+    proxy.inject({kind: 'delay', ms: 3_000}, {match: {method: 'PUT'}, times: 1});
+    const firstBind = proxy.nextRequest({method: 'PUT'}, 60_000);
     const loseAnswers = proxy.inject({kind: 'lose-answer'}, {match: {method: 'PUT'}, times: 5});
     // Nobody is to wait long enough to be told why: 500 Runs are 500 writes.
     const options = {unschedulableDelayMs: 600_000};
     let stop = startScheduler(proxy.config, options);
 
+    const touch = async (name: string): Promise<void> => {
+      const body = {metadata: {labels: {touched: randomUUID()}}};
+      await runs().patch({name, namespace: world.namespace}, {type: 'merge', body});
+    };
     const names = Array.from({length: 500}, (_, i) => `run-${i}`);
     for (let start = 0; start < names.length; start += 25) {
       const batch = names.slice(start, start + 25);
       await Promise.all(batch.map((name) => world.createRun(name)));
       // Another writer: what the scheduler knows of these Runs is old by now.
-      await Promise.all(
-        batch
-          .slice(0, 3)
-          .map((name) =>
-            runs().patch(
-              {name, namespace: world.namespace},
-              {type: 'merge', body: {metadata: {labels: {touched: 'yes'}}}},
-            ),
-          ),
-      );
+      await Promise.all(batch.slice(0, 3).map(touch));
+      if (start === 0) await touch((await firstBind).path.split('/').at(-2) ?? '');
       if (start === 150 || start === 350) {
         await stop();
         stop = startScheduler(proxy.config, options);

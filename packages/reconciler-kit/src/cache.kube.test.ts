@@ -160,8 +160,9 @@ describe('on a server that others use too', () => {
         removed += 5;
       }
     }
-    await scene.agree(cache);
+    // On a busy machine a connection may not live long enough to say anything.
     cutting.stop();
+    await scene.agree(cache);
     expect(cutting.hits).toBeGreaterThan(5);
     expect(follower).toMatchObject({mistakes: [], added: created, deleted: removed, unseenDeletes: 0});
     expect(scene.proxy.count({watch: false})).toBe(0);
