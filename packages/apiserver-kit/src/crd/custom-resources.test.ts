@@ -158,7 +158,7 @@ describe('a definition', () => {
     });
     await customs.settled();
     expect(registry.find('example.com', 'v1beta1', 'foos')).toBeUndefined();
-    const {status} = definitions.cache.get('foos.example.com')?.object as Definition;
+    const {status} = definitions.cache.get('foos.example.com')!.object as Definition;
     expect(status?.storedVersions).toEqual(['v1beta1', 'v1']);
     await expect(change('foos.example.com', ({spec}) => void spec.versions.shift())).rejects.toThrow(
       'missing from spec.versions; v1beta1 was previously a storage version',
@@ -215,11 +215,7 @@ describe('a definition that is deleted', () => {
       message: 'create not allowed while custom resource definition is terminating',
     });
     const context = systemContext(foos().resource, {verb: 'update', namespace: 'default', name: 'x'});
-    await foos().update(
-      context,
-      'x',
-      ({metadata, ...rest}) => ({...rest, metadata: {...metadata, finalizers: []}}) as KubeObject,
-    );
+    await foos().update(context, 'x', ({metadata, ...rest}) => ({...rest, metadata: {...metadata, finalizers: []}}));
     await customs.settled();
     expect(definitions.cache.get('foos.example.com')).toBeUndefined();
   });

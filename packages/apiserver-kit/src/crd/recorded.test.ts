@@ -72,19 +72,19 @@ describe('a new object', () => {
   const [schema, ...cases] = lines('objects') as [JsonObject, ...JsonObject[]];
 
   test.each(cases.map((line) => [goJson(line['object']), line] as const))('%s', (_shown, line) => {
-    const object = prepared(line['object'] as KubeObject, schema as Schema);
+    const object = prepared(line['object'] as KubeObject, schema);
     const found = validateObjectMeta(
       {...object.metadata, namespace: 'default'},
       {namespaced: true, custom: true, validateName: subdomainProblems},
     );
-    expect(texts(validateObject(object, schema as Schema, {found}))).toEqual(line['errors']);
+    expect(texts(validateObject(object, schema, {found}))).toEqual(line['errors']);
   });
 });
 
 describe('an object that was there before its schema', () => {
   const [schema, starts, ...cases] = lines('changes') as [JsonObject, JsonObject, ...JsonObject[]];
 
-  test.each(cases.map((line) => [`${String(line['old'])} ${goJson(line['patch'])}`, line] as const))(
+  test.each(cases.map((line) => [`${line['old'] as string} ${goJson(line['patch'])}`, line] as const))(
     '%s',
     (_shown, line) => {
       const start = {
@@ -93,11 +93,11 @@ describe('an object that was there before its schema', () => {
         metadata: {name: 'x'},
         ...(starts[line['old'] as string] as JsonObject),
       };
-      const old = prepared(start, schema as Schema);
-      const next = prepared(mergePatch(old, line['patch'] as JsonObject) as KubeObject, schema as Schema);
+      const old = prepared(start, schema);
+      const next = prepared(mergePatch(old, line['patch'] as JsonObject) as KubeObject, schema);
       const warnings: string[] = [];
       const subresource = line['subresource'] as string;
-      const errors = validateObject(next, schema as Schema, {old, subresource, warn: (text) => warnings.push(text)});
+      const errors = validateObject(next, schema, {old, subresource, warn: (text) => warnings.push(text)});
       expect(texts(errors)).toEqual(line['errors']);
       if (line['warnings'] !== undefined) expect(warnings).toHaveLength(line['warnings'] as number);
     },
