@@ -98,6 +98,8 @@ interface Kind {
   status?(dice: Dice): Members;
   /** A PUT needs no resourceVersion. */
   unconditional: boolean;
+  /** Its number of replicas is also written by `scale`. */
+  scales?: boolean;
 }
 
 /** Writes of four managers to one object. */
@@ -110,8 +112,24 @@ function writes(kind: Kind, seed: number, count: number): RequestStep[] {
     ...body,
   });
   const one = `${kind.path}/one`;
+  const scale = (manager: string): RequestStep => {
+    const path = `${one}/scale?fieldManager=${manager}`;
+    const spec = {replicas: dice.one([1, 2, 3])};
+    const applied = {apiVersion: 'autoscaling/v1', kind: 'Scale', metadata: {name: 'one'}, spec};
+    switch (dice.one(['merge', 'apply', 'force', 'put'])) {
+      case 'apply':
+        return apply(path, applied);
+      case 'force':
+        return apply(`${path}&force=true`, applied);
+      case 'put':
+        return put(path, applied);
+      default:
+        return patch('merge', path, {spec});
+    }
+  };
   const step = (): RequestStep => {
     const manager = dice.one(['m1', 'm2', 'm3', 'kubectl']);
+    if (kind.scales === true && dice.chance(0.25)) return scale(manager);
     const ofStatus = kind.status !== undefined && dice.chance(0.2);
     const path = `${ofStatus ? `${one}/status` : one}?fieldManager=${manager}`;
     const body = ofStatus ? kind.status!(dice) : kind.body(dice);
@@ -241,6 +259,7 @@ const deployments: Kind = {
   kind: 'Deployment',
   path: '/apis/apps/v1/namespaces/{ns}/deployments',
   unconditional: true,
+  scales: true,
   body(dice) {
     const byName = by({name: null});
     const variable = (): Json => ({name: dice.word(), value: dice.word()});
@@ -307,6 +326,6 @@ export const randomWriteScenarios: readonly Scenario[] = [
     const group = `random${seed}.example.com`;
     return {name: `random-widget-${seed}`, steps: [...installed(group), ...writes(widgets(group), seed, 40)]};
   }),
-  ...[5, 6].map((seed) => ({name: `random-deployment-${seed}`, steps: writes(deployments, seed, 30)})),
+  ...[5, 6].map((seed) => ({name: `random-deployment-${seed}`, steps: writes(deployments, seed, 40)})),
   {name: 'random-config-map', steps: writes(configMaps, 7, 30)},
 ];

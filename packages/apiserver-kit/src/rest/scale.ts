@@ -1,10 +1,15 @@
+import {FieldManager} from '../apply/field-manager.ts';
+import {parentManagedFields, type ReplicasPaths, scaleManagedFields} from '../apply/scale-fields.ts';
+import {builtinSchema} from '../builtin/definitions.ts';
 import {shapeOf} from '../builtin/go-shape.ts';
 import {valueAt} from '../crd/simple-path.ts';
 import {fieldErrors} from '../errors/field-error.ts';
 import {type StatusError, statusErrors} from '../errors/status-error.ts';
+import {isTrue} from '../http/request-info.ts';
 import {cloneJson, isJsonObject, type JsonObject, type JsonValue, member, setMember} from '../json/json-value.ts';
-import type {KubeObject} from '../kube-object.ts';
-import type {ScaleSubresource} from '../registry/resource.ts';
+import {apiVersionOf, type KubeObject, type ManagedFieldsEntry} from '../kube-object.ts';
+import type {RequestContext} from '../registry/request-context.ts';
+import type {Resource, ScaleSubresource} from '../registry/resource.ts';
 import {checkNamespace} from './create.ts';
 import {decodeBody, shaped} from './decode-body.ts';
 import {decodePatch, invalidPatch, type Patch, patched, patchType} from './patch.ts';
@@ -15,7 +20,38 @@ import type {StoreRequest} from './rest-request.ts';
 import {checkName} from './update.ts';
 
 const SCALE = {group: 'autoscaling', version: 'v1', kind: 'Scale', custom: false};
-const shapeOfScale = shapeOf('io.k8s.api.autoscaling.v1.Scale');
+const DEFINITION = 'io.k8s.api.autoscaling.v1.Scale';
+const APPLY = 'application/apply-patch+yaml';
+const shapeOfScale = shapeOf(DEFINITION);
+
+/** Made when the first scale is written: schemas take a while. */
+let scaleFields: FieldManager | undefined;
+
+function fieldsOfScale(): FieldManager {
+  const empty = shapeOfScale({});
+  return (scaleFields ??= new FieldManager({
+    kind: SCALE.kind,
+    custom: false,
+    version: (apiVersion) => (apiVersion === 'autoscaling/v1' ? {schema: builtinSchema(DEFINITION)} : undefined),
+    ...(isJsonObject(empty) && {empty}),
+  }));
+}
+
+/** Of the fields of a scale. */
+function fieldContext({fieldManager: manager}: RequestContext): {
+  manager: string;
+  subresource: string;
+  apiVersion: string;
+  time: Date;
+} {
+  return {manager, subresource: 'scale', apiVersion: 'autoscaling/v1', time: new Date()};
+}
+
+function replicasPaths({group, versions}: Resource): ReplicasPaths {
+  return new Map(
+    versions.map(({name, subresources}) => [apiVersionOf(group, name), subresources.scale?.specReplicasPath]),
+  );
+}
 
 function shape(value: JsonObject, unknown: (sentence: string) => void): KubeObject {
   const onUnknown = (path: string): void => unknown(`unknown field ${JSON.stringify(path)}`);
@@ -36,18 +72,29 @@ export async function updateScale(request: StoreRequest, paths: ScaleSubresource
   checkName(scale.metadata.name ?? '', context.name);
   checkNamespace(scale, context.namespace, found.resource.namespaced);
   const options = requestOptions('UpdateOptions', info.query);
-  return await write(request, paths, options, () => scale);
+  return await write(request, paths, options, (live) =>
+    fieldsOfScale().updated({live, next: scale, context: fieldContext(context)}),
+  );
 }
 
 export async function patchScale(request: StoreRequest, paths: ScaleSubresource): Promise<RestAnswer> {
   const {info, context} = request;
   const type = patchType(request);
-  checkWriteOptions('PatchOptions', info.query, type === 'application/apply-patch+yaml');
+  checkWriteOptions('PatchOptions', info.query, type === APPLY);
   const decoded: Patch = decodePatch(type, await request.body(), context.fieldValidation);
   const options = requestOptions('PatchOptions', info.query);
-  return await write(request, paths, options, (current) => {
-    const object = patched(current, decoded, undefined, context);
-    return shaped(context, object, decoded.problems, shape, (why) => invalidPatch(object, decoded, why));
+  if (type === APPLY) {
+    const applied = decoded.value as KubeObject;
+    const force = isTrue(info.query.get('force'));
+    return await write(request, paths, options, (live) => {
+      const merged = fieldsOfScale().apply({...fieldContext(context), live, applied, force});
+      return shaped(context, merged, decoded.problems, shape, (why) => invalidPatch(merged, decoded, why));
+    });
+  }
+  return await write(request, paths, options, (live) => {
+    const object = patched(live, decoded, undefined, context);
+    const next = shaped(context, object, decoded.problems, shape, (why) => invalidPatch(object, decoded, why));
+    return fieldsOfScale().updated({live, next, context: fieldContext(context)});
   });
 }
 
@@ -57,12 +104,14 @@ async function write(
   options: KubeObject,
   change: (current: KubeObject) => KubeObject,
 ): Promise<RestAnswer> {
-  const {store, context} = request;
+  const {store, context, found} = request;
+  const replicasIn = replicasPaths(found.resource);
   const {object} = await store.update(
     context,
     context.name,
     (current) => {
-      const scale = change(scaleOf(current, paths));
+      const parent = current.metadata.managedFields;
+      const scale = change(withManagedFields(scaleOf(current, paths), scaleManagedFields(parent, replicasIn)));
       const {name = '', resourceVersion} = scale.metadata;
       checkName(name, context.name);
       const next = cloneJson(current);
@@ -70,11 +119,18 @@ async function write(
       if (replicas < 0 && !request.found.resource.custom) throw negative(name, replicas);
       setAt(next, paths.specReplicasPath, replicas);
       if (resourceVersion !== undefined && resourceVersion !== '') next.metadata.resourceVersion = resourceVersion;
-      return next;
+      const {apiVersion} = current;
+      const ofScale = scale.metadata.managedFields;
+      return withManagedFields(next, parentManagedFields({parent, scale: ofScale, apiVersion, paths: replicasIn}));
     },
-    {isShaped: true, options},
+    {isShaped: true, keepManagedFields: true, options},
   );
   return {$case: 'object', code: 200, object: scaleOf(object.object, paths)};
+}
+
+function withManagedFields(object: KubeObject, managedFields: ManagedFieldsEntry[] | undefined): KubeObject {
+  const {managedFields: _, ...metadata} = object.metadata;
+  return {...object, metadata: {...metadata, ...(managedFields && {managedFields})}};
 }
 
 function negative(name: string, replicas: number): StatusError {
