@@ -375,6 +375,7 @@ export const builtInKindScenarios: readonly Scenario[] = [
   {
     name: 'namespaces',
     steps: [
+      post('/api/v1/namespaces', {apiVersion: 'v1', kind: 'Namespace', metadata: {generateName: 'd-made-'}}),
       post('/api/v1/namespaces', {apiVersion: 'v1', kind: 'Namespace', metadata: {name: 'd-extra', labels: {a: 'b'}}}),
       post('/api/v1/namespaces', {apiVersion: 'v1', kind: 'Namespace', metadata: {name: 'd-extra'}}),
       post('/api/v1/namespaces', {apiVersion: 'v1', kind: 'Namespace', metadata: {name: 'has.dot'}}),

@@ -174,6 +174,7 @@ export class ResourceStore {
     const name = this.#completeMetadata(object.metadata, context);
     const errors = await this.#validate(object, undefined, context, rules);
     if (errors.length > 0) throw this.#invalid(object, errors);
+    strategy.canonicalize?.(object);
     for (const warning of strategy.warnings?.(object, undefined) ?? []) context.warn(warning);
     await this.#validateAdmission(admission);
     if (/^[1-9]\d*$/.test(resourceVersion)) {

@@ -60,6 +60,8 @@ export interface Strategy {
   /** Before defaults of the schema and validation: what clients may not set is dropped, what follows from other fields is filled in. */
   prepareForCreate?(object: KubeObject, context: RequestContext): void | Promise<void>;
   prepareForUpdate?(object: KubeObject, old: KubeObject, context: RequestContext): void | Promise<void>;
+  /** On create, when a generated name is certain and the object is valid: what follows from the name. */
+  canonicalize?(object: KubeObject): void;
   /** Beyond the schema. `old` is undefined on create. */
   validate?(
     object: KubeObject,

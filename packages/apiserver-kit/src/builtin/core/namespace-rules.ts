@@ -26,6 +26,7 @@ export const namespaceRules: BuiltinRules = {
   strategy: {
     returnsDeleted: true,
     validateName: labelProblems,
+    canonicalize: addNameLabel,
     prepareForCreate(object) {
       addNameLabel(object);
       object['status'] = {phase: 'Active'};
