@@ -5,6 +5,7 @@ import {statusErrors} from '../errors/status-error.ts';
 import {isJsonObject, type JsonObject, type JsonValue, setMember} from '../json/json-value.ts';
 import {apiVersionOf, type KubeObject, type ObjectMeta} from '../kube-object.ts';
 import {applyDefaults} from '../schema/defaults.ts';
+import {shapeEmbeddedResources} from '../schema/embedded-resources.ts';
 import {pruneUnknown} from '../schema/prune.ts';
 import type {Resource, ResourceVersion} from './resource.ts';
 
@@ -26,9 +27,10 @@ export class VersionRules {
    * A new object of which only the known is left and to which defaults are added.
    *
    * @param unknown takes the sentence on each field that is not known
+   * @param options.keepNulls leaves a null where none may be to validation, as Kubernetes does after an apply
    * @throws ShapeError with Go's message
    */
-  shape(object: JsonObject, unknown: (sentence: string) => void): KubeObject {
+  shape(object: JsonObject, unknown: (sentence: string) => void, options: {keepNulls?: boolean} = {}): KubeObject {
     const {version} = this;
     const onUnknown = (path: string): void => unknown(`unknown field ${JSON.stringify(path)}`);
     if (version.normalize) {
@@ -49,8 +51,9 @@ export class VersionRules {
     const collect = (path: string): void => void sentences.push(`unknown field ${JSON.stringify(path)}`);
     shaped.metadata = metadataOf(object, collect);
     pruneUnknown(shaped, version.schema, {isResourceRoot: true, onUnknown: collect});
+    shapeEmbeddedResources(shaped, version.schema, collect);
     for (const sentence of sentences.sort()) unknown(sentence);
-    applyDefaults(shaped, version.schema);
+    applyDefaults(shaped, version.schema, options);
     return withManagedFieldsOf(object, shaped);
   }
 

@@ -4,11 +4,12 @@ import {fieldOf, type Schema} from './schema.ts';
 /**
  * Fills in, in place, the defaults of fields that are absent, and drops each null where none may be.
  *
+ * @param options.keepNulls a null where none may be, and for which there is no default, is left for validation to refuse
  * @see https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#defaulting
  */
-export function applyDefaults(value: JsonValue, schema: Schema): void {
+export function applyDefaults(value: JsonValue, schema: Schema, options: {keepNulls?: boolean} = {}): void {
   if (typeof value !== 'object' || value === null || !reaches(schema)) return;
-  dropNulls(value, schema);
+  if (!options.keepNulls) dropNulls(value, schema);
   fill(value, schema);
 }
 
