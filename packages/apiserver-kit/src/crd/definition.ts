@@ -82,6 +82,6 @@ export const DEFINITION_PLURAL = 'customresourcedefinitions';
 export const CLEANUP_FINALIZER = 'customresourcecleanup.apiextensions.k8s.io';
 
 /** Name of the version that objects are stored in. */
-export function storageVersionOf({versions}: DefinitionSpec): string | undefined {
-  return versions.find(({storage}) => storage)?.name;
+export function storageVersionOf({versions}: {versions: readonly DefinitionVersion[] | null}): string | undefined {
+  return versions?.find(({storage}) => storage)?.name;
 }

@@ -17,8 +17,8 @@ function struct(fields: Fields): string {
   return `{${fields.map(([name, text]) => `"${name}":${text}`).join(',')}}`;
 }
 
-function list<T>(items: readonly T[] | undefined, text: (item: T) => string): string {
-  return items === undefined ? 'null' : `[${items.map(text).join(',')}]`;
+function list<T>(items: readonly T[] | null | undefined, text: (item: T) => string): string {
+  return items === undefined || items === null ? 'null' : `[${items.map(text).join(',')}]`;
 }
 
 function optional(value: JsonValue | undefined): string {
@@ -45,7 +45,7 @@ function ruleText({rule, message, messageExpression, reason, fieldPath, optional
 }
 
 /** What is the same in all versions is not shown. */
-export function shownVersions(versions: readonly DefinitionVersion[]): ShownValue {
+export function shownVersions(versions: readonly DefinitionVersion[] | null): ShownValue {
   return new ShownValue(list(versions, versionText));
 }
 

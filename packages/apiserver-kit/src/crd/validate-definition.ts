@@ -1,4 +1,4 @@
-import {describeFieldErrors, type FieldError, fieldErrors} from '../errors/field-error.ts';
+import {describeFieldErrors, type FieldError, fieldErrors, type ShownValue} from '../errors/field-error.ts';
 import {jsonEqual} from '../json/json-equal.ts';
 import type {JsonValue} from '../json/json-value.ts';
 import {label1035Problems, subdomainProblems} from '../registry/name-rules.ts';
@@ -13,6 +13,7 @@ import {shownSchema, shownVersions} from './go-structs.ts';
 import {excessText, SCHEMA_LIMIT} from './rule-scope.ts';
 import {schemaErrors} from './schema-errors.ts';
 import {structuralErrors} from './structural-schema.ts';
+import {unsupportedText} from './unsupported-fields.ts';
 import {columnErrors, deprecationErrors, selectableFieldErrors, subresourceErrors} from './version-errors.ts';
 
 /**
@@ -21,13 +22,15 @@ import {columnErrors, deprecationErrors, selectableFieldErrors, subresourceError
  *
  * @param old undefined on create
  */
-export function validateDefinition(definition: Definition, old: Definition | undefined): FieldError[] {
+export function validateDefinition(sent: Definition, old: Definition | undefined): FieldError[] {
+  // Without versions there is null: that is shown, and otherwise as good as none.
+  const definition = {...sent, spec: {...sent.spec, versions: sent.spec.versions ?? []}};
   const {spec, metadata} = definition;
   const errors: FieldError[] = [];
   if (!old && metadata.name !== `${spec.names.plural}.${spec.group}`) {
     errors.push(fieldErrors.invalid('metadata.name', metadata.name ?? '', 'must be spec.names.plural+"."+spec.group'));
   }
-  errors.push(...specErrors(spec, old?.spec));
+  errors.push(...specErrors(spec, old?.spec, sent.spec.versions === null));
   if (old) errors.push(...changeErrors(spec, old.spec, isConditionTrue(old, 'Established')));
   errors.push(
     ...validateDefinitionStatus(definition),
@@ -47,7 +50,7 @@ export function validateDefinitionStatus({status}: Definition): FieldError[] {
   return status?.acceptedNames ? nameErrors(status.acceptedNames, 'status.acceptedNames') : [];
 }
 
-function specErrors(spec: DefinitionSpec, old: DefinitionSpec | undefined): FieldError[] {
+function specErrors(spec: DefinitionSpec, old: DefinitionSpec | undefined, hasNoVersions: boolean): FieldError[] {
   const common = commonParts(spec);
   const own = spec.versions.map((version) => ownParts(version, common));
   const errors: FieldError[] = [...groupErrors(spec.group)];
@@ -72,7 +75,7 @@ function specErrors(spec: DefinitionSpec, old: DefinitionSpec | undefined): Fiel
     const hasStatus = spec.versions[index]?.subresources?.status !== undefined;
     errors.push(...versionErrors(version, path, hasStatus, old));
   }
-  errors.push(...versionListErrors(spec, own));
+  errors.push(...versionListErrors(spec, shownVersions(hasNoVersions ? null : own)));
   for (const name of ['plural', 'singular', 'kind', 'listKind'] as const) {
     if (!spec.names[name]) errors.push(fieldErrors.required(`spec.names.${name}`));
   }
@@ -127,15 +130,15 @@ function hasDefaults({versions}: DefinitionSpec): boolean {
   });
 }
 
-function versionListErrors(spec: DefinitionSpec, own: readonly DefinitionVersion[]): FieldError[] {
+function versionListErrors(spec: DefinitionSpec, shown: ShownValue): FieldError[] {
   const errors: FieldError[] = [];
   const names = spec.versions.map(({name}) => name);
   if (new Set(names).size < names.length) {
-    errors.push(fieldErrors.invalid('spec.versions', shownVersions(own), 'must contain unique version names'));
+    errors.push(fieldErrors.invalid('spec.versions', shown, 'must contain unique version names'));
   }
   if (spec.versions.filter(({storage}) => storage).length !== 1) {
     const detail = 'must have exactly one version marked as storage version';
-    errors.push(fieldErrors.invalid('spec.versions', shownVersions(own), detail));
+    errors.push(fieldErrors.invalid('spec.versions', shown, detail));
   }
   // The first version stands for the definition, too.
   const [first] = names;
@@ -217,13 +220,15 @@ function validationErrors(
   if (schema.nullable === true) {
     errors.push(fieldErrors.forbidden(`${place}.nullable`, 'nullable cannot be true at the root'));
   }
-  const hasItemLists = [...everySchema(schema)].some(({items}) => Array.isArray(items));
-  const structural = hasItemLists ? [] : structuralErrors(schema, place);
-  const defaults = hasItemLists || structural.length > 0 ? [] : defaultErrors(schema, place);
+  // A schema of which nothing structural can be said is wrong in another way, which is told below.
+  const strange = unsupportedText(schema);
+  const structural = strange === undefined ? structuralErrors(schema, place) : [];
+  const defaults = strange !== undefined || structural.length > 0 ? [] : defaultErrors(schema, place);
   errors.push(...structural, ...defaults);
-  const ignoreRules = hasItemLists || structural.length > 0 || defaults.length > 0;
+  const ignoreRules = strange !== undefined || structural.length > 0 || defaults.length > 0;
   const {errors: more, cost} = schemaErrors(schema, place, {ignoreRules, ignoreRuleCosts});
   errors.push(...more);
+  if (errors.length === 0 && strange !== undefined) errors.push(fieldErrors.invalid(place, '', strange));
   if (!cost || cost.sum <= SCHEMA_LIMIT) return errors;
   for (const each of cost.most) {
     const detail = 'contributed to estimated rule cost total exceeding cost limit for entire OpenAPIv3 schema';
