@@ -18,6 +18,7 @@ export const defaultRanges: AddressRanges = {clusterIps: '10.0.0.0/24', nodePort
 /** Gives Services addresses that no other has. The ranges are gone through in turn, so that what was given just now is not given again. */
 export class ServiceAddresses {
   readonly #services: ServiceList;
+  readonly #range: string;
   readonly #first: number;
   readonly #count: number;
   readonly #nodePorts: readonly [number, number];
@@ -27,10 +28,25 @@ export class ServiceAddresses {
   constructor(services: ServiceList, {clusterIps, nodePorts}: AddressRanges) {
     this.#services = services;
     const [address = '', bits = '24'] = clusterIps.split('/');
-    this.#first = address.split('.').reduce((sum, part) => sum * 256 + Number(part), 0);
+    this.#range = clusterIps;
+    this.#first = numberOf(address);
     // Neither the network's own address, nor the first (the API server's), nor the last (broadcast).
     this.#count = 2 ** (32 - Number(bits)) - 3;
     this.#nodePorts = nodePorts;
+  }
+
+  /** What is wrong with an address that somebody asks for; undefined: nothing. `service` has it already, perhaps. */
+  problemOf(address: string, service: {namespace: string; name: string}): string | undefined {
+    const number = numberOf(address);
+    if (number <= this.#first || number > this.#first + this.#count + 1) {
+      return `failed to allocate IP ${address}: the provided IP (${address}) is not in the valid range. The range of valid IPs is ${this.#range}`;
+    }
+    const taken = this.#services().some(
+      ({metadata, spec}) =>
+        (metadata?.namespace !== service.namespace || metadata.name !== service.name) &&
+        spec?.clusterIPs?.includes(address),
+    );
+    return taken ? `failed to allocate IP ${address}: provided IP is already allocated` : undefined;
   }
 
   /** @throws StatusError 500 where all are taken */
@@ -59,4 +75,8 @@ export class ServiceAddresses {
 
 function full(what: string): StatusError {
   return new StatusError(500, 'InternalError', `Internal error occurred: ${what}`, {causes: [{message: what}]});
+}
+
+function numberOf(address: string): number {
+  return address.split('.').reduce((sum, part) => sum * 256 + Number(part), 0);
 }

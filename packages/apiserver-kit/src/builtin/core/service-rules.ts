@@ -9,6 +9,7 @@ import {
   asInvalid,
   goStruct,
   isIpAddress,
+  isIpv4,
   labels,
   oneOf,
   portNameProblems,
@@ -49,7 +50,7 @@ export function serviceRules(addresses: ServiceAddresses): BuiltinRules {
       validate: (object, old, context) =>
         isStatusWrite(context)
           ? serviceStatusProblems(object as Service)
-          : serviceProblems(object as Service, old as Service | undefined),
+          : serviceProblems(object as Service, old as Service | undefined, addresses),
     },
   };
 }
@@ -124,7 +125,11 @@ function dropOfType(spec: ServiceSpec, before: ServiceSpec): void {
   }
 }
 
-function serviceProblems({spec}: Service, old: Service | undefined): FieldError[] {
+function serviceProblems(
+  {spec, metadata}: Service,
+  old: Service | undefined,
+  addresses: ServiceAddresses,
+): FieldError[] {
   if (!spec) return [];
   const errors: FieldError[] = [];
   const headless = spec.clusterIP === 'None';
@@ -172,6 +177,13 @@ function serviceProblems({spec}: Service, old: Service | undefined): FieldError[
       );
   if (!types.includes(spec.type ?? '')) errors.push(...oneOf(spec.type, types, 'spec.type'));
   const before = old?.spec;
+  const asked = spec.clusterIP ?? '';
+  // An address is taken at last: when nothing else is wrong.
+  if (errors.length === 0 && asked !== '' && asked !== 'None' && asked !== before?.clusterIP && isIpv4(asked)) {
+    const problem = addresses.problemOf(asked, {namespace: metadata?.namespace ?? '', name: metadata?.name ?? ''});
+    if (problem !== undefined && before === undefined)
+      errors.push(fieldErrors.invalid('spec.clusterIPs', spec.clusterIPs, problem));
+  }
   const kept = before && before.type !== 'ExternalName' && spec.type !== 'ExternalName' && before.clusterIP;
   if (kept && spec.clusterIP !== before.clusterIP)
     errors.push(fieldErrors.invalid('spec.clusterIPs[0]', spec.clusterIPs, 'may not change once set'));

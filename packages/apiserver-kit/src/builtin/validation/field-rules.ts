@@ -112,6 +112,10 @@ export function configKeyProblems(key: string): string[] {
 
 const VERSION_4 = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/;
 
+export function isIpv4(text: string): boolean {
+  return VERSION_4.test(text);
+}
+
 export function isIpAddress(text: string): boolean {
   return VERSION_4.test(text) || (text.includes(':') && URL.canParse(`http://[${text}]/`));
 }
