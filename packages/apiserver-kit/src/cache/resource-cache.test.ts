@@ -209,6 +209,17 @@ describe('lists', () => {
   });
 });
 
+test('lists of the past go on when a cache is opened again', async () => {
+  for (const color of ['red', 'blue', undefined, 'green']) await put(cache, 'a/one', color);
+  await put(cache, 'a/two', 'red');
+  const before = [2, 3, 4, 5, 6].map((revision) => cache.list({revision}).items.map(({json}) => json));
+  cache.close();
+  const reopened = await openCache(storage);
+  expect([2, 3, 4, 5, 6].map((revision) => reopened.list({revision}).items.map(({json}) => json))).toEqual(before);
+  expect(reopened.list({revision: 6}).items[0]).toBe(reopened.get('a/one'));
+  reopened.close();
+});
+
 describe('waiting', () => {
   test('for a revision ends when it comes', async () => {
     const waiting = cache.waitFor(3, 3_000);

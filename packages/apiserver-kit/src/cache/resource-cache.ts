@@ -2,7 +2,13 @@ import {type Clock, systemClock} from '../clock.ts';
 import {StatusError, statusErrors} from '../errors/status-error.ts';
 import type {KubeObject} from '../kube-object.ts';
 import {RevisionLog} from '../storage/revision-log.ts';
-import {type ResourceStorage, type StorageChange, StorageError, type StoredObject} from '../storage/storage.ts';
+import {
+  type ResourceStorage,
+  type StorageChange,
+  StorageError,
+  type StorageSnapshot,
+  type StoredObject,
+} from '../storage/storage.ts';
 import {type CachedObject, encodeStored, type ObjectForm, TextObject} from './cached-object.ts';
 import {Change} from './change.ts';
 import {ParsedObjects} from './parsed-objects.ts';
@@ -10,7 +16,7 @@ import {SortedObjects} from './sorted-objects.ts';
 import {HistoryWatch, type Watch, type WatchOptions, type WatchSource} from './watch.ts';
 
 export type {CachedObject} from './cached-object.ts';
-export type {WatchEvent, WatchEventType} from './watch-event.ts';
+export type {WatchEvent} from './watch-event.ts';
 
 export interface ResourceCacheOptions {
   storage: ResourceStorage;
@@ -86,17 +92,18 @@ export class ResourceCache {
    * @throws StorageError
    */
   static async open(options: ResourceCacheOptions): Promise<ResourceCache> {
-    return new ResourceCache(options, await options.storage.snapshot());
+    const snapshot = await options.storage.snapshot();
+    return new ResourceCache(options, snapshot, await recentChanges(options.storage, snapshot));
   }
 
-  private constructor(options: ResourceCacheOptions, snapshot: Awaited<ReturnType<ResourceStorage['snapshot']>>) {
+  private constructor(options: ResourceCacheOptions, snapshot: StorageSnapshot, recent: readonly StorageChange[]) {
     this.#storage = options.storage;
     this.#clock = options.clock ?? systemClock;
     this.#form = {decode: options.decode, parsed: new ParsedObjects(options.parsedBytes ?? 2 * 2 ** 20)};
     this.#objects = SortedObjects.of(
       snapshot.objects.map(({key, revision, json}) => new TextObject(this.#form, key, revision, json, false)),
     );
-    this.#history = new RevisionLog(snapshot.revision, {
+    this.#history = new RevisionLog(snapshot.revision - recent.length, {
       clock: this.#clock,
       ...(options.historyLimit !== undefined && {
         maxEntries: options.historyLimit,
@@ -104,6 +111,7 @@ export class ResourceCache {
       }),
       ...(options.historyBytes !== undefined && {maxBytes: options.historyBytes}),
     });
+    this.#recall(recent);
     if (options.onUpdate !== undefined) this.#listeners.add(options.onUpdate);
     this.#source = this.#watchSource();
     void this.#follow(snapshot.revision);
@@ -279,8 +287,7 @@ export class ResourceCache {
       const change = this.#changeOf(stored, this.#objects.get(stored.key));
       if (change.current === undefined) this.#objects.delete(change.key);
       else this.#objects.set(change.current);
-      this.#history.append(change, 300 + (change.previous?.size ?? 0));
-      this.#offset += change.size;
+      this.#remember(change);
       scopes.add(change.key).add(change.key.slice(0, change.key.indexOf('/') + 1));
       const {current, previous} = change;
       for (const listener of this.#listeners) listener({current, previous});
@@ -288,6 +295,25 @@ export class ResourceCache {
     const first = changes[0]!.revision;
     for (const scope of scopes) for (const watch of this.#watches.get(scope) ?? []) watch.wake(first);
     for (const waiter of this.#waiters) if (waiter.revision <= this.revision) waiter.settle(undefined);
+  }
+
+  /** Puts changes into the history that led to the present objects. */
+  #recall(changes: readonly StorageChange[]): void {
+    const known = new Map<string, TextObject | undefined>();
+    for (const {revision, key, json, previous: stored} of changes) {
+      const present = this.#objects.get(key);
+      const text = (of: StoredObject): TextObject => new TextObject(this.#form, key, of.revision, of.json, false);
+      const previous = known.get(key) ?? (stored && text(stored));
+      let current: TextObject | undefined;
+      if (json !== undefined) current = present?.revision === revision ? present : text({key, revision, json});
+      known.set(key, current);
+      this.#remember(new Change(revision, key, {current, previous}));
+    }
+  }
+
+  #remember(change: Change): void {
+    this.#history.append(change, 300 + (change.previous?.size ?? 0));
+    this.#offset += change.size;
   }
 
   #changeOf({revision, key, json}: StorageChange, previous: TextObject | undefined): Change {
@@ -398,6 +424,30 @@ export class ResourceCache {
   #closedError(): StorageError {
     if (this.#failure instanceof StorageError) return this.#failure;
     return new StorageError('CLOSED', 'the cache is closed', {cause: this.#failure});
+  }
+}
+
+/** So many changes are read when a cache opens: lists in chunks and watches mostly go on with these. */
+const recentLimit = 500;
+
+/** The last changes that led to a snapshot. */
+async function recentChanges(
+  storage: ResourceStorage,
+  {revision, oldest = revision}: StorageSnapshot,
+): Promise<StorageChange[]> {
+  const from = Math.max(oldest, revision - recentLimit);
+  const found: StorageChange[] = [];
+  if (from >= revision) return found;
+  try {
+    for await (const changes of storage.changes(from, new AbortController().signal)) {
+      found.push(...changes.filter((change) => change.revision <= revision));
+      if (changes.at(-1)!.revision >= revision) break;
+    }
+    return found;
+  } catch (error) {
+    // They were let go in between.
+    if (error instanceof StorageError && error.code === 'COMPACTED') return [];
+    throw error;
   }
 }
 

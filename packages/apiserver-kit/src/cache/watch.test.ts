@@ -292,7 +292,7 @@ describe('changes that are older than the cache', () => {
     await expect(second.watch({bookmarks: false, signal: forever, after: 5}).next()).rejects.toMatchObject({
       code: 410,
       reason: 'Expired',
-      message: 'too old resource version: 5 (31)',
+      message: 'too old resource version: 5 (21)',
     });
     expect(second.watchCount).toBe(0);
     second.close();

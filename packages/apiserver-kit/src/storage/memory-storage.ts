@@ -6,6 +6,7 @@ import {
   type Storage,
   type StorageChange,
   StorageError,
+  type StorageSnapshot,
   type StorageWrite,
   type StoredObject,
 } from './storage.ts';
@@ -60,10 +61,10 @@ class MemoryResource implements ResourceStorage, ChangeSource {
     this.#log = new RevisionLog(1, options);
   }
 
-  async snapshot(): Promise<{revision: number; objects: StoredObject[]}> {
+  async snapshot(): Promise<StorageSnapshot> {
     this.#assertOpen();
     const objects = [...this.#objects.values()].sort((a, b) => (a.key < b.key ? -1 : 1));
-    return {revision: this.#log.head, objects};
+    return {revision: this.#log.head, objects, oldest: this.oldest()};
   }
 
   async write({key, expected, json}: StorageWrite): Promise<number> {

@@ -39,7 +39,11 @@ describe('a file', () => {
     const second = createSqliteStorage({path});
     expect(await second.resource('runs').snapshot()).toMatchObject({revision: 2, objects: [{json: '{"n":3}'}]});
     const again = second.resource('pods');
-    expect(await again.snapshot()).toEqual({revision: 4, objects: [{key: 'a/two', revision: 3, json: '{"n":2}'}]});
+    expect(await again.snapshot()).toEqual({
+      revision: 4,
+      oldest: 1,
+      objects: [{key: 'a/two', revision: 3, json: '{"n":2}'}],
+    });
     expect((await collect(again, 1, 3)).map(({key, json}) => [key, json])).toEqual([
       ['a/one', '{"n":1}'],
       ['a/two', '{"n":2}'],
@@ -56,7 +60,7 @@ describe('a file', () => {
     const {revision} = await first.resource('pods').snapshot();
     await first.close();
     const second = createSqliteStorage({path});
-    expect(await second.resource('pods').snapshot()).toEqual({revision, objects: []});
+    expect(await second.resource('pods').snapshot()).toEqual({revision, oldest: revision, objects: []});
     await second.close();
   });
 
@@ -155,7 +159,7 @@ describe('an acknowledgement', () => {
     await turns(20);
     expect(disk.syncs).toHaveLength(1);
     expect(acknowledged).toBe(false);
-    expect(await pods.snapshot()).toEqual({revision: 1, objects: []});
+    expect(await pods.snapshot()).toMatchObject({revision: 1, objects: []});
     expect(await pods.revision()).toBe(1);
     disk.syncs[0]!.resolve();
     expect(await write).toBe(2);

@@ -1,7 +1,14 @@
 import {ChangeFeed, type ChangeSource} from './change-feed.ts';
 import {conflict} from './conflict.ts';
 import type {SqliteChanges, SqliteResourceRow} from './sqlite-changes.ts';
-import type {ResourceStorage, StorageChange, StorageError, StorageWrite, StoredObject} from './storage.ts';
+import type {
+  ResourceStorage,
+  StorageChange,
+  StorageError,
+  StorageSnapshot,
+  StorageWrite,
+  StoredObject,
+} from './storage.ts';
 
 /** Pages of what a late reader missed. */
 const pageSize = 200;
@@ -39,11 +46,11 @@ export class SqliteResource implements ResourceStorage, ChangeSource {
     this.#keys = writer.changes.keys(row);
   }
 
-  async snapshot(): Promise<{revision: number; objects: StoredObject[]}> {
+  async snapshot(): Promise<StorageSnapshot> {
     this.#writer.assertOpen();
     const keys = [...this.#keys.keys()].sort();
     const objects = keys.map((key) => this.#object(key, this.#keys.get(key)!));
-    return {revision: this.#head, objects};
+    return {revision: this.#head, objects, oldest: this.#oldest};
   }
 
   async write(write: StorageWrite): Promise<number> {

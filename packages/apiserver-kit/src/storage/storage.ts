@@ -25,10 +25,19 @@ export interface StorageChange {
   previous: StoredObject | undefined;
 }
 
+/** All objects of a resource at one revision. */
+export interface StorageSnapshot {
+  revision: number;
+  /** Ordered by key. */
+  objects: StoredObject[];
+  /** Changes after this revision are kept; default: none are. */
+  oldest?: number;
+}
+
 /** The objects of one resource (`deployments.apps`), with a counter of their own: each write makes the next revision, without gaps. */
 export interface ResourceStorage {
   /** Everything there is, ordered by key (by UTF-16 code units), at one revision. A resource that was never written to is at revision 1. */
-  snapshot(): Promise<{revision: number; objects: StoredObject[]}>;
+  snapshot(): Promise<StorageSnapshot>;
   /**
    * Compare and swap. Durable when it resolves, as far as the storage is durable at all.
    *
