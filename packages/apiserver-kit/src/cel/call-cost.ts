@@ -52,7 +52,22 @@ const costs: Readonly<Record<string, CallCost>> = {
   'sets.contains': ([left, right]) => sizeOf(left) * sizeOf(right) + 1,
   'sets.intersects': ([left, right]) => sizeOf(left) * sizeOf(right) + 1,
   'sets.equivalent': ([left, right]) => 2 * sizeOf(left) * sizeOf(right) + 1,
+  slice: ([, start, end]) => LIST + Math.max(0, numberOf(end) - numberOf(start)),
+  'lists.range': ([size]) => LIST + Math.max(0, numberOf(size)),
+  reverse: ([list]) => (isList(list ?? null) ? LIST + sizeOf(list) : traversal(list)),
+  flatten: ([list, depth]) => LIST + sizeOf(list) * (depth === undefined ? 1 : numberOf(depth)),
+  distinct: ([list]) => LIST + 2 * sizeOf(list) ** 2,
+  sort: ([list]) => LIST + 2 * sizeOf(list) ** 2,
+  '@sortByAssociatedKeys': ([list]) => LIST + 2 * sizeOf(list) ** 2,
+  validate: ([, text]) => Math.ceil((1 + sizeOf(text)) / 10) * 15,
 };
+
+/** A call that makes a list. */
+const LIST = 11;
+
+function numberOf(value: CelValue | undefined): number {
+  return typeof value === 'bigint' ? Number(value) : 0;
+}
 
 /** How the calls of a function are counted. */
 export function callCostOf(name: string): CallCost {

@@ -5,6 +5,9 @@ import {isNumber} from './values.ts';
 /** Replaces a call by what it stands for; undefined where the call is none of this macro's. */
 type Expansion = (target: Expr, args: readonly Expr[], at: Position, name: string) => Expr | undefined;
 
+/** Name of the list in an expanded `sortBy`; no source can write it. */
+const SORTED = '@sorted';
+
 /** The macros by name: of the language, of two-variable comprehensions, of optional values, and `cel.bind`. */
 const receiverMacros: Readonly<Record<string, Expansion>> = {
   all: quantifier((predicate, at) => ({
@@ -50,6 +53,19 @@ const receiverMacros: Readonly<Record<string, Expansion>> = {
   })),
   optMap: (target, args, at) => optionalMap(target, args, at, (value) => call('optional.of', [value], at)),
   optFlatMap: (target, args, at) => optionalMap(target, args, at, (value) => value),
+  sortBy: (target, args, at) => {
+    const [variable, key] = args;
+    if (variable === undefined || key === undefined || args.length !== 2) return undefined;
+    const input: Expr = {kind: 'ident', name: SORTED, at};
+    const append = call('_+_', [accumulator(at), list([key], at)], at);
+    const keys = fold(
+      input,
+      [identifier(variable)],
+      {init: list([], at), condition: truth(true, at), step: append},
+      at,
+    );
+    return bind(SORTED, target, {kind: 'call', name: '@sortByAssociatedKeys', target: input, args: [keys], at}, at);
+  },
   greatest: extremum,
   least: extremum,
   bind: (target, args, at) => {

@@ -64,6 +64,20 @@ export function libraryCost(
       return first && {cost: containsCost(first, add(scaled(addressSize, TRAVERSAL), fixed(1)))};
     case 'validate':
       return first && {cost: scaled(scaled(first.size, TRAVERSAL), 128 * REGEX)};
+    case 'slice':
+      return target && madeList(fixed(Math.max(0, intOr(second, target.size.max) - intOr(first, 0))), 1);
+    case 'lists.range':
+      return first && madeList(fixed(intOr(first, MAX)), 1);
+    case 'reverse':
+      return target?.element && madeList(target.size, 1);
+    case 'flatten':
+      return target && madeList(target.size, first ? intOr(first, MAX) : 1);
+    case 'distinct':
+      return target && madeList(multiply(target.size, target.size), 2);
+    case 'sort':
+      return target && sortCost(target);
+    case '@sortByAssociatedKeys':
+      return first && sortCost(first);
     case 'sets.contains':
     case 'sets.intersects':
       return first && second && {cost: add(multiply(first.size, second.size), fixed(1))};
@@ -74,6 +88,20 @@ export function libraryCost(
     default:
       return undefined;
   }
+}
+
+/** A literal, or what it may be at most. */
+function intOr(operand: Operand | undefined, other: number): number {
+  return typeof operand?.literal === 'bigint' ? Number(operand.literal) : other;
+}
+
+function madeList(size: Range, factor: number): CallEstimate {
+  return {cost: add(scaled(size, factor), fixed(11)), size};
+}
+
+function sortCost({size, element}: Operand): CallEstimate {
+  const isText = element?.type.kind === 'string' || element?.type.kind === 'bytes';
+  return madeList(multiply(size, size), isText ? 2 + TRAVERSAL : 2);
 }
 
 function listCost({size, element}: Operand): Range {

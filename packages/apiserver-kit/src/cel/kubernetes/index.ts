@@ -5,7 +5,9 @@
  */
 import type {FunctionTable} from '../function-table.ts';
 import {addressLibrary} from './address.ts';
+import {formatLibrary} from './format.ts';
 import {listLibrary} from './list.ts';
+import {listExtensions} from './list-extensions.ts';
 import {quantityLibrary} from './quantity.ts';
 import {semverLibrary} from './semver.ts';
 import {urlLibrary} from './url.ts';
@@ -13,6 +15,8 @@ import {urlLibrary} from './url.ts';
 /** The libraries that every expression of Kubernetes may use. @see https://kubernetes.io/docs/reference/using-api/cel/ */
 export const kubernetesLibraries: readonly FunctionTable[] = [
   listLibrary,
+  listExtensions,
+  formatLibrary,
   quantityLibrary,
   urlLibrary,
   addressLibrary,
