@@ -46,13 +46,13 @@ async function newNamespace(): Promise<string> {
   return namespace;
 }
 
-async function createDeployment(namespace: string, replicas: number): Promise<Deployment> {
+async function createDeployment(namespace: string, replicas: number, pod: object = {}): Promise<Deployment> {
   return await client.kind(kinds.Deployment).create({
     metadata: {name: 'pool', namespace, labels: {[label]: 'a'}},
     spec: {
       replicas,
       selector: {matchLabels: {[label]: 'a'}},
-      template: {metadata: {labels: {[label]: 'a'}}, spec: {containers: [{name: 'c', image: 'one'}]}},
+      template: {metadata: {labels: {[label]: 'a'}}, spec: {containers: [{name: 'c', image: 'one'}], ...pod}},
     },
   });
 }
@@ -134,13 +134,7 @@ describe('the Deployment controller', () => {
 
   test('says why it could not create a Pod, and tries again', async () => {
     const namespace = await newNamespace();
-    await client
-      .kind(kinds.Namespace)
-      .patch(
-        {name: namespace},
-        {type: 'merge', body: {metadata: {labels: {'pod-security.kubernetes.io/enforce': 'restricted'}}}},
-      );
-    await createDeployment(namespace, 1);
+    await createDeployment(namespace, 1, {serviceAccountName: 'late'});
     const refused = await status(
       namespace,
       (deployment) => condition(deployment, 'ReplicaFailure') !== undefined,
@@ -148,9 +142,9 @@ describe('the Deployment controller', () => {
     );
     expect(condition(refused, 'ReplicaFailure')).toMatchObject({
       reason: 'FailedCreate',
-      message: expect.stringContaining('PodSecurity'),
+      message: expect.stringContaining('serviceaccount "late" not found'),
     });
-    await client.kind(kinds.Namespace).patch({name: namespace}, {type: 'merge', body: {metadata: {labels: null}}});
+    await client.kind(kinds.ServiceAccount).create({metadata: {name: 'late', namespace}});
     await podsOf(namespace, 1);
     await status(namespace, (deployment) => condition(deployment, 'ReplicaFailure') === undefined, 'no ReplicaFailure');
   });
