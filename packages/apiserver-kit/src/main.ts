@@ -99,8 +99,7 @@ function report(error: unknown): void {
 
 function fail(error: unknown): void {
   if (error instanceof FlagError) process.stderr.write(`kruntimes-apiserver: ${error.message}\n`);
-  else if (isAddressInUse(error))
-    process.stderr.write(`kruntimes-apiserver: ${error.message}: address already in use\n`);
+  else if (isAddressInUse(error)) process.stderr.write(`kruntimes-apiserver: ${error.message}\n`);
   else report(error);
   process.exit(1);
 }
