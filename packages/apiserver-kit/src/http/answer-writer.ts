@@ -40,11 +40,38 @@ export class AnswerWriter {
     this.response.end(body);
   }
 
+  /**
+   * Sends a text in parts: what is long is not held as a whole, and made no faster than the client takes it. Ends when all is sent, or
+   * the client is gone.
+   */
+  async sendParts(code: number, contentType: string, parts: Iterable<string>): Promise<void> {
+    let text = '';
+    let isLong = false;
+    for (const part of parts) {
+      text += part;
+      if (text.length < PART_LENGTH) continue;
+      if (!isLong) this.#startLong(code, contentType);
+      isLong = true;
+      if (!this.response.write(text)) await drained(this.response);
+      if (this.response.destroyed) return;
+      text = '';
+    }
+    if (isLong) this.response.end(text);
+    else this.send(code, contentType, text);
+  }
+
   sendError(error: StatusError, encoding: Encoding): void {
     const retryAfter = error.details?.retryAfterSeconds;
     if (retryAfter !== undefined && retryAfter > 0) this.response.setHeader('Retry-After', String(retryAfter));
     const text = formatted(encodeJson(error.toStatus()), {...encoding, view: undefined});
     this.send(error.code, contentTypeOf(encoding), text);
+  }
+
+  #startLong(code: number, contentType: string): void {
+    this.#setWarnings();
+    this.response.writeHead(code, {'Content-Type': contentType});
+    // Who takes nothing at all would hold on to what is still to be sent.
+    this.response.setTimeout(STALL_TIMEOUT_MS, () => this.response.destroy());
   }
 
   #setWarnings(): void {
@@ -55,7 +82,22 @@ export class AnswerWriter {
 }
 
 const MAX_WARNINGS = 100;
+/** Answers that are longer are sent in parts of about this length. */
+const PART_LENGTH = 64 * 1_024;
+const STALL_TIMEOUT_MS = 60_000;
 const MAX_WARNING_LENGTH = 2_048;
+
+/** Waits until more can be written, or the client is gone. */
+async function drained(response: ServerResponse): Promise<void> {
+  if (response.destroyed) return;
+  await new Promise<void>((resolve) => {
+    const done = (): void => {
+      response.off('drain', done).off('close', done);
+      resolve();
+    };
+    response.on('drain', done).on('close', done);
+  });
+}
 
 export function contentTypeOf({format}: Encoding): string {
   return format === 'yaml' ? 'application/yaml' : 'application/json';

@@ -111,7 +111,7 @@ export class ApiHandler {
     const attributes = accessAttributes(info, user);
     const headers = impersonationHeaders(request.headers, request.rawHeaders);
     const impersonation = await impersonate(attributes, headers, authorizer).catch((error: unknown) => {
-      if (error instanceof StatusError && error.code === 403) passage.writer.setNoSniff();
+      passage.writer.setNoSniff();
       throw error;
     });
     if (impersonation) passage.impersonation = impersonation;
@@ -224,8 +224,10 @@ export class ApiHandler {
         return;
       }
       if (answer.$case === 'done') return;
-      const text = renderAnswer(answer, found, passage.encoding, info.query);
-      writer.send(answer.$case === 'list' ? 200 : answer.code, contentTypeOf(passage.encoding), text);
+      const parts = renderAnswer(answer, found, passage.encoding, info.query);
+      // A client that reads slowly keeps nobody else waiting.
+      passage.release();
+      await writer.sendParts(answer.$case === 'list' ? 200 : answer.code, contentTypeOf(passage.encoding), parts);
     } finally {
       share.end();
       stopping.removeEventListener('abort', abort);

@@ -12,18 +12,18 @@ import {toPartialObjectMetadata, toPartialObjectMetadataList} from '../table/par
 import {parseIncludeObject, toTable, toTableOfOne} from '../table/table.ts';
 import type {ListMeta, RestAnswer} from './rest-answer.ts';
 
-/** The text of an answer, as the client wants it. @throws StatusError where it cannot be had so */
+/** The text of an answer, as the client wants it, in parts that are made when they are asked for. @throws StatusError where it cannot be had so */
 export function renderAnswer(
   answer: Exclude<RestAnswer, {$case: 'done' | 'connected'}>,
   found: FoundResource,
   encoding: Encoding,
   query: URLSearchParams,
-): string {
-  const json =
-    encoding.view === undefined || answer.$case === 'object'
-      ? jsonOf(answer, found)
-      : encodeJson(viewOf(answer, found, encoding.view, query));
-  return formatted(json, encoding);
+): Iterable<string> {
+  if (encoding.view !== undefined && answer.$case !== 'object')
+    return [formatted(encodeJson(viewOf(answer, found, encoding.view, query)), encoding)];
+  const parts = jsonOf(answer, found);
+  const isPlain = encoding.format !== 'yaml' && !encoding.isPretty;
+  return isPlain ? parts : [formatted([...parts].join(''), encoding)];
 }
 
 /** JSON in the format that the client wants. */
@@ -32,35 +32,52 @@ export function formatted(json: string, {format, isPretty}: Encoding): string {
   return isPretty ? prettyJson(json) : json;
 }
 
-function jsonOf(answer: Exclude<RestAnswer, {$case: 'done' | 'connected'}>, found: FoundResource): string {
+function jsonOf(answer: Exclude<RestAnswer, {$case: 'done' | 'connected'}>, found: FoundResource): Iterable<string> {
   const {resource, version} = found;
   const apiVersion = apiVersionOf(resource.group, version.name);
   switch (answer.$case) {
     case 'stored':
-      return answer.object.jsonAs(apiVersion);
+      return [answer.object.jsonAs(apiVersion)];
     case 'object':
-      return encodeJson(answer.object);
+      return [encodeJson(answer.object)];
     case 'list':
-      return listJson(answer.items, answer.metadata, found, apiVersion);
+      return listParts(answer.items, answer.metadata, found, apiVersion);
   }
 }
 
-function listJson(
+function* listParts(
   items: readonly CachedObject[],
   metadata: ListMeta,
   {resource}: FoundResource,
   apiVersion: string,
-): string {
+): Generator<string, void, undefined> {
   const kind = encodeJson(resource.listKind);
-  const texts = items.map((item) => item.jsonAs(apiVersion));
+  const version = encodeJson(apiVersion);
   if (resource.custom) {
-    const meta = encodeJson({continue: '', ...metadata});
-    return `{"apiVersion":${encodeJson(apiVersion)},"items":[${texts.join(',')}],"kind":${kind},"metadata":${meta}}`;
+    yield `{"apiVersion":${version},"items":[`;
+    yield* separated(items, (item) => item.jsonAs(apiVersion));
+    yield `],"kind":${kind},"metadata":${encodeJson({continue: '', ...metadata})}}`;
+    return;
   }
   // Items of a list of a built-in kind do not say of what kind they are.
-  const head = `{"apiVersion":${encodeJson(apiVersion)},"kind":${encodeJson(resource.kind)},`;
-  const bare = texts.map((text) => (text.startsWith(head) ? `{${text.slice(head.length)}` : text));
-  return `{"kind":${kind},"apiVersion":${encodeJson(apiVersion)},"metadata":${encodeJson({...metadata})},"items":[${bare.join(',')}]}`;
+  const head = `{"apiVersion":${version},"kind":${encodeJson(resource.kind)},`;
+  yield `{"kind":${kind},"apiVersion":${version},"metadata":${encodeJson({...metadata})},"items":[`;
+  yield* separated(items, (item) => {
+    const text = item.jsonAs(apiVersion);
+    return text.startsWith(head) ? `{${text.slice(head.length)}` : text;
+  });
+  yield ']}';
+}
+
+function* separated(
+  items: readonly CachedObject[],
+  textOf: (item: CachedObject) => string,
+): Generator<string, void, undefined> {
+  let isFirst = true;
+  for (const item of items) {
+    yield isFirst ? textOf(item) : `,${textOf(item)}`;
+    isFirst = false;
+  }
 }
 
 function viewOf(
