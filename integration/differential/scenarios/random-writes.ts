@@ -105,15 +105,16 @@ interface Kind {
 /** Writes of four managers to one object. */
 function writes(kind: Kind, seed: number, count: number): RequestStep[] {
   const dice = new Dice(seed);
-  const object = (body: Members): Members => ({
+  const object = (body: Members, metadata = dice.metadata('one')): Members => ({
     apiVersion: kind.apiVersion,
     kind: kind.kind,
-    metadata: dice.metadata('one'),
+    metadata,
     ...body,
   });
   const one = `${kind.path}/one`;
-  const scale = (manager: string): RequestStep => {
-    const path = `${one}/scale?fieldManager=${manager}`;
+  // One manager: of more than ten who update, those are joined who came in an earlier second.
+  const scale = (): RequestStep => {
+    const path = `${one}/scale?fieldManager=scaler`;
     const spec = {replicas: dice.one([1, 2, 3])};
     const applied = {apiVersion: 'autoscaling/v1', kind: 'Scale', metadata: {name: 'one'}, spec};
     switch (dice.one(['merge', 'apply', 'force', 'put'])) {
@@ -129,17 +130,23 @@ function writes(kind: Kind, seed: number, count: number): RequestStep[] {
   };
   const step = (): RequestStep => {
     const manager = dice.one(['m1', 'm2', 'm3', 'kubectl']);
-    if (kind.scales === true && dice.chance(0.25)) return scale(manager);
+    if (kind.scales === true && dice.chance(0.25)) return scale();
     const ofStatus = kind.status !== undefined && dice.chance(0.2);
     const path = `${ofStatus ? `${one}/status` : one}?fieldManager=${manager}`;
-    const body = ofStatus ? kind.status!(dice) : kind.body(dice);
+    if (ofStatus) {
+      // Of the status only: whether a change that it cannot make is a write depends on the second in Kubernetes.
+      const status = kind.status!(dice);
+      const applied = object(status, {name: 'one'});
+      return dice.one([apply(path, applied), apply(`${path}&force=true`, applied), patch('merge', path, status)]);
+    }
+    const body = kind.body(dice);
     switch (dice.one(['apply', 'apply', 'apply', 'force', 'merge', 'put', 'json'])) {
       case 'apply':
         return apply(path, object(body));
       case 'force':
         return apply(`${path}&force=true`, object(body));
       case 'put':
-        return kind.unconditional && !ofStatus ? put(path, object(body)) : patch('merge', path, body);
+        return kind.unconditional ? put(path, object(body)) : patch('merge', path, body);
       case 'json': {
         const label = {op: 'add', path: '/metadata/labels', value: dice.words()};
         const reset = {op: 'replace', path: '/metadata/managedFields', value: [{}]};
