@@ -168,10 +168,11 @@ export class ResourceStore {
     const object = {...this.#withManagedFields(context, undefined, this.#newObject(context, shaped), options)};
     object.metadata = {...object.metadata};
     if (this.#resource.custom && rules.version.subresources.status === true) delete object['status'];
-    await strategy.prepareForCreate?.(object, context);
     const admission = {operation: 'CREATE', context, object, oldObject: undefined, options: options.options} as const;
     await this.#admit(admission);
+    // A generated name is there for the rules of the kind: Namespaces have it as a label.
     const name = this.#completeMetadata(object.metadata, context);
+    await strategy.prepareForCreate?.(object, context);
     const errors = await this.#validate(object, undefined, context, rules);
     if (errors.length > 0) throw this.#invalid(object, errors);
     strategy.canonicalize?.(object);
