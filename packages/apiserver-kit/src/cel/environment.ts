@@ -4,6 +4,7 @@ import {type CheckIssue, type CheckResult, check} from './checker.ts';
 import {encoderLibrary} from './encoder-library.ts';
 import {compileEvaluator, type EvaluationResult, type Evaluator} from './evaluator.ts';
 import {type FunctionTable, mergeTables} from './function-table.ts';
+import {literalIssues} from './literal-checks.ts';
 import type {Extensions} from './macros.ts';
 import {mathLibrary} from './math-library.ts';
 import {parse} from './parser.ts';
@@ -75,7 +76,9 @@ export class CelEnvironment {
       fieldType: this.#fieldType,
       homogeneousLiterals: this.#homogeneousLiterals,
     });
-    const {type, issues} = checked;
+    const {type} = checked;
+    let {issues} = checked;
+    if (issues.length === 0 && this.#extensions === 'kubernetes') issues = literalIssues(expression);
     if (issues.length > 0) throw new CelError('CHECK', issuesText(source, issues), issues[0]?.at);
     return this.#program(expression, type, checked);
   }

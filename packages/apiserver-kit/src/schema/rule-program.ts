@@ -1,6 +1,7 @@
 import {CelError} from '../cel/cel-error.ts';
 import {CelEnvironment, type Program} from '../cel/environment.ts';
 import {kubernetesLibraries} from '../cel/kubernetes/index.ts';
+import {patternProblem} from '../cel/literal-checks.ts';
 import {optionalType} from '../cel/types.ts';
 import {rulePath} from './rule-path.ts';
 import {type DeclaredType, namedTypes} from './rule-types.ts';
@@ -47,6 +48,8 @@ export class RuleEnvironment {
     const program = compile(environment, rule.rule);
     if (typeof program === 'string') return {...nothing, error: `compilation failed: ${program}`};
     if (program.type.kind !== 'bool') return {...nothing, error: 'cel expression must evaluate to a bool'};
+    const problem = patternProblem(program.expression);
+    if (problem !== undefined) return {...nothing, error: `program instantiation failed: ${problem}`};
     const compiled = {...nothing, program, usesOldSelf: program.checked?.variables.has('oldSelf') === true};
     const message = rule.messageExpression ? compile(environment, rule.messageExpression) : undefined;
     if (typeof message === 'string') {
