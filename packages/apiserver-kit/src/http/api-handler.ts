@@ -164,7 +164,7 @@ export class ApiHandler {
     if (encoding === undefined) throw this.#notAcceptable(passage, isStream);
     passage.encoding = {...encoding, isPretty: passage.encoding.isPretty || encoding.isPretty};
     const controller = new AbortController();
-    const abort = (): void => controller.abort();
+    const abort = (): void => controller.abort(goneReason);
     writer.response.on('close', abort);
     const {stopping} = this.#options;
     stopping.addEventListener('abort', abort);
@@ -231,6 +231,7 @@ export class ApiHandler {
     } finally {
       share.end();
       stopping.removeEventListener('abort', abort);
+      writer.response.off('close', abort);
     }
   }
 
@@ -298,6 +299,9 @@ export class ApiHandler {
     });
   }
 }
+
+/** Why the work for a request is given up. Made once: an error is dear. */
+const goneReason = new Error('the client is gone');
 
 /** How long what is left of a body that nobody wants may take. */
 const DRAIN_MS = 5_000;

@@ -9,7 +9,8 @@ import {DecodeError} from '../json/decode-error.ts';
 import {decodeJson} from '../json/decode-json.ts';
 import {decodeYaml} from '../json/decode-yaml.ts';
 import {encodeJson} from '../json/encode-json.ts';
-import {cloneJson, isJsonObject, type JsonObject, type JsonValue, member, setMember} from '../json/json-value.ts';
+import {cloneJson, isJsonObject, type JsonObject, type JsonValue, member} from '../json/json-value.ts';
+import {withSortedKeys} from '../json/sorted-keys.ts';
 import {apiVersionOf, type KubeObject} from '../kube-object.ts';
 import {jsonPatch, unknownFieldsOfJsonPatch} from '../patch/json-patch.ts';
 import {mergePatch} from '../patch/merge-patch.ts';
@@ -65,7 +66,7 @@ export async function patch(request: StoreRequest): Promise<RestAnswer> {
       time: new Date(),
     });
     if (live === undefined) checkNewApplied(object, context, request);
-    const next = rules.shape(cloneJson(object), () => {});
+    const next = rules.shape(cloneJson(object), () => {}, {keepNulls: true});
     check(next);
     return next;
   };
@@ -193,7 +194,7 @@ export function invalidPatch(object: JsonObject, {type, value}: Patch, why: stri
   const shown =
     type === STRATEGIC_MERGE_PATCH
       ? goQuote(goValue(value))
-      : JSON.stringify(isCustom ? encodeJson(sorted(object)) : shownJson(object, value));
+      : JSON.stringify(isCustom ? encodeJson(withSortedKeys(object)) : shownJson(object, value));
   return statusErrors.invalid({group: '', name: ''}, '', [
     {type: 'FieldValueInvalid', field: 'patch', message: `Invalid value: ${shown}: ${why}`},
   ]);
@@ -201,7 +202,7 @@ export function invalidPatch(object: JsonObject, {type, value}: Patch, why: stri
 
 /** What is wrong with a patch that makes another kind of an object. */
 function otherTypeProblem(object: JsonObject, {group, kind}: Resource, version: string): string | undefined {
-  const {apiVersion, kind: given} = object;
+  const {apiVersion = apiVersionOf(group, version), kind: given = kind} = object;
   if (given === kind && apiVersion === apiVersionOf(group, version)) return undefined;
   const text = (value: JsonValue | undefined): string => (typeof value === 'string' ? value : '');
   const definition = definitionName(text(apiVersion), text(given));
@@ -216,18 +217,6 @@ function otherTypeProblem(object: JsonObject, {group, kind}: Resource, version: 
   }
   const from = `${text(apiVersion).split('/').at(-1)}.${text(given)}`;
   return `converting (${from}) to (${group === '' ? 'core' : group.split('.', 1)[0]}.${kind}): unknown conversion`;
-}
-
-/** With the members of all objects in order, as Kubernetes writes custom objects. */
-function sorted(value: JsonValue): JsonValue {
-  if (Array.isArray(value)) return value.map(sorted);
-  if (!isJsonObject(value)) return value;
-  const result: JsonObject = {};
-  for (const key of Object.keys(value).sort()) {
-    const inner = value[key];
-    if (inner !== undefined) setMember(result, key, sorted(inner));
-  }
-  return result;
 }
 
 /** JSON with the members in order where a patch has touched them. */
