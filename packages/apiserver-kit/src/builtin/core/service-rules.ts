@@ -47,12 +47,27 @@ export function serviceRules(addresses: ServiceAddresses): BuiltinRules {
         if (spec?.type !== 'LoadBalancer') object['status'] = {loadBalancer: {}};
         if (spec) allocate(spec, before, addresses);
       },
+      warnings: (object) => serviceWarnings(object as Service),
       validate: (object, old, context) =>
         isStatusWrite(context)
           ? serviceStatusProblems(object as Service)
           : serviceProblems(object as Service, old as Service | undefined, addresses),
     },
   };
+}
+
+function serviceWarnings({spec}: Service): string[] {
+  const warnings: string[] = [];
+  const headless = spec?.clusterIP === 'None';
+  if (headless && spec?.sessionAffinity === 'ClientIP')
+    warnings.push('spec.SessionAffinity is ignored for headless services');
+  if ((spec?.externalIPs ?? []).length > 0)
+    warnings.push('spec.externalIPs is deprecated and may no longer be implemented in some clusters');
+  if (spec?.externalName && spec.type !== 'ExternalName')
+    warnings.push('spec.externalName is ignored when spec.type is not "ExternalName"');
+  if (spec?.trafficDistribution === 'PreferClose')
+    warnings.push('spec.trafficDistribution: "PreferClose" is deprecated; use "PreferSameZone"');
+  return warnings;
 }
 
 function serviceStatusProblems({spec, status}: Service): FieldError[] {
@@ -72,7 +87,8 @@ function serviceDefaults({spec}: Service): void {
     port.protocol ??= 'TCP';
     if (port.targetPort === undefined || port.targetPort === 0 || port.targetPort === '') port.targetPort = port.port;
   }
-  if (spec.type === 'NodePort' || spec.type === 'LoadBalancer') spec.externalTrafficPolicy ??= 'Cluster';
+  if (spec.type === 'NodePort' || spec.type === 'LoadBalancer' || (spec.externalIPs ?? []).length > 0)
+    spec.externalTrafficPolicy ??= 'Cluster';
   if (spec.type !== 'ExternalName') spec.internalTrafficPolicy ??= 'Cluster';
   if (spec.type === 'LoadBalancer') spec.allocateLoadBalancerNodePorts ??= true;
 }

@@ -1,6 +1,7 @@
 import type {PersistentVolumeClaim} from 'kubernetes-types/core/v1.js';
 import {type FieldError, fieldErrors} from '../../errors/field-error.ts';
 import {subdomainProblems} from '../../registry/name-rules.ts';
+import {fractionWarning} from '../pod/pod-warnings.ts';
 import {parseQuantity} from '../quantity.ts';
 import type {BuiltinRules} from '../rules.ts';
 import {isStatusWrite, statusIsolation} from '../status-isolation.ts';
@@ -27,6 +28,11 @@ export const volumeClaimRules: BuiltinRules = {
   strategy: {
     returnsDeleted: true,
     ...statusIsolation({initial: {phase: 'Pending'}}),
+    warnings: (object) =>
+      fractionWarning(
+        (object as PersistentVolumeClaim).spec?.resources?.requests?.['storage'],
+        'spec.resources.requests[storage]',
+      ),
     validate(object, old, context) {
       if (isStatusWrite(context)) return [];
       const claim = object as PersistentVolumeClaim;

@@ -7,6 +7,7 @@ import type {
   Probe,
   Volume,
 } from 'kubernetes-types/core/v1.js';
+import {formatQuantity, parseQuantity} from '../quantity.ts';
 import {volumeClaimDefaults} from '../volume-claim-defaults.ts';
 
 type Handler = {httpGet?: {path?: string; scheme?: string}} | undefined;
@@ -52,6 +53,7 @@ function containerDefaults(container: Container | EphemeralContainer): void {
   container.terminationMessagePath ??= '/dev/termination-log';
   container.terminationMessagePolicy ??= 'File';
   container.imagePullPolicy ??= isLatest(container.image ?? '') ? 'Always' : 'IfNotPresent';
+  for (const amounts of [container.resources?.limits, container.resources?.requests]) roundToThousandths(amounts);
   for (const port of container.ports ?? []) portDefaults(port);
   for (const variable of container.env ?? []) {
     if (variable.valueFrom?.fieldRef) variable.valueFrom.fieldRef.apiVersion ??= 'v1';
@@ -60,6 +62,19 @@ function containerDefaults(container: Container | EphemeralContainer): void {
   handlerDefaults(container.lifecycle?.postStart);
   handlerDefaults(container.lifecycle?.preStop);
 }
+
+/** Amounts are no finer than thousandths. */
+function roundToThousandths(amounts: Record<string, string> | undefined): void {
+  for (const [name, text] of Object.entries(amounts ?? {})) {
+    const quantity = parseQuantity(text);
+    if (!quantity || quantity.nanos % MILLI === 0n) continue;
+    const up = quantity.nanos > 0n ? MILLI : 0n;
+    amounts![name] = formatQuantity({...quantity, nanos: (quantity.nanos / MILLI) * MILLI + up});
+  }
+}
+
+/** In billionths. */
+const MILLI = 1_000_000n;
 
 function portDefaults(port: ContainerPort): void {
   port.protocol ??= 'TCP';

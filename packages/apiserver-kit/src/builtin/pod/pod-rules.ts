@@ -5,9 +5,11 @@ import type {JsonValue} from '../../json/json-value.ts';
 import type {KubeObject} from '../../kube-object.ts';
 import type {BuiltinRules} from '../rules.ts';
 import {isStatusWrite, keep} from '../status-isolation.ts';
+import {sameJson} from '../validation/field-rules.ts';
 import {podDefaults} from './pod-defaults.ts';
 import {podTable} from './pod-table.ts';
 import {podSpecProblems, podStatusProblems, podUpdateProblems} from './pod-validation.ts';
+import {hostnameWarnings, podWarnings} from './pod-warnings.ts';
 import {qosClass} from './qos-class.ts';
 
 /** Subresources whose handlers write the spec in ways that clients may not. */
@@ -64,6 +66,14 @@ export const podRules: BuiltinRules = {
       if (isStatusWrite(context)) return podStatusProblems(object as Pod, old as Pod);
       if (internal.has(context.subresource)) return [];
       return podUpdateProblems(object as Pod, old as Pod);
+    },
+    warnings(object, old) {
+      if (old !== undefined && sameJson(object['spec'], old['spec'])) return [];
+      const {spec} = object as Pod;
+      return [
+        ...(old === undefined ? hostnameWarnings(object.metadata.name ?? '', "the Pod's hostname") : []),
+        ...(spec ? podWarnings(spec, 'spec') : []),
+      ];
     },
     gracePeriodSeconds: (object, asked) => podGracePeriod(object, asked),
   },

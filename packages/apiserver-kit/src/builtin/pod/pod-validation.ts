@@ -59,8 +59,24 @@ export function podSpecProblems(spec: PodSpec, path: string): FieldError[] {
     errors.push(
       ...asInvalid(labelKeyProblems(conditionType), conditionType, `${path}.readinessGates[${index}].conditionType`),
     );
+  errors.push(...hostPortProblems(spec, path));
   if (spec.os) errors.push(...oneOf(spec.os.name, ['linux', 'windows'], `${path}.os`));
   return errors;
+}
+
+/** A port of the node can be had once. */
+function hostPortProblems(spec: PodSpec, path: string): FieldError[] {
+  const taken = new Set<string>();
+  return (spec.containers ?? []).flatMap(({ports}, index) =>
+    (ports ?? []).flatMap(({hostPort, hostIP = '', protocol}, position) => {
+      if (!hostPort) return [];
+      const key = `${protocol}/${hostIP}/${hostPort}`;
+      const at = `${path}.containers[${index}].ports[${position}].hostPort`;
+      if (taken.has(key)) return [fieldErrors.duplicate(at, key)];
+      taken.add(key);
+      return [];
+    }),
+  );
 }
 
 function dnsProblems({dnsPolicy, dnsConfig}: PodSpec, path: string): FieldError[] {

@@ -1,6 +1,9 @@
 import type {DaemonSet, Deployment, ReplicaSet, StatefulSet} from 'kubernetes-types/apps/v1.js';
+import type {PodTemplateSpec} from 'kubernetes-types/core/v1.js';
 import type {FieldError} from '../../errors/field-error.ts';
+import {labelProblems} from '../../registry/name-rules.ts';
 import type {ScaleSubresource} from '../../registry/resource.ts';
+import {hostnameWarnings, podWarnings} from '../pod/pod-warnings.ts';
 import type {BuiltinRules} from '../rules.ts';
 import {isStatusWrite, statusIsolation} from '../status-isolation.ts';
 import {daemonSetTable, deploymentTable, replicaSetTable, statefulSetTable} from '../tables/workload-tables.ts';
@@ -21,6 +24,20 @@ const scale: ScaleSubresource = {
 };
 
 const deploymentIsolation = statusIsolation({initial: {}, generation: 'spec and annotations'});
+
+interface Workload {
+  metadata?: {name?: string};
+  spec?: {template?: PodTemplateSpec};
+}
+
+function templateWarnings({metadata, spec}: Workload, old: Workload | undefined, hostname?: string): string[] {
+  const pod = spec?.template?.spec;
+  const changed = old === undefined || !sameJson(spec?.template, old.spec?.template);
+  return [
+    ...(old === undefined && hostname !== undefined ? hostnameWarnings(metadata?.name ?? '', hostname) : []),
+    ...(pod && changed ? podWarnings(pod, 'spec.template.spec') : []),
+  ];
+}
 
 /** Deployments. */
 export const deploymentRules: BuiltinRules = {
@@ -43,6 +60,7 @@ export const deploymentRules: BuiltinRules = {
             'availableReplicas',
           ])
         : deploymentProblems(object as Deployment, old as Deployment | undefined),
+    warnings: (object, old) => templateWarnings(object, old, 'Pod names and hostnames'),
   },
 };
 
@@ -61,6 +79,7 @@ export const replicaSetRules: BuiltinRules = {
             'availableReplicas',
           ])
         : replicaSetProblems(object as ReplicaSet, old as ReplicaSet | undefined),
+    warnings: (object, old) => templateWarnings(object, old, 'Pod names and hostnames'),
   },
 };
 
@@ -71,6 +90,8 @@ export const statefulSetRules: BuiltinRules = {
   scale,
   strategy: {
     ...statusIsolation({initial: {replicas: 0, availableReplicas: 0}, generation: 'spec'}),
+    // Names of its Pods are made of it.
+    validateName: labelProblems,
     validate: (object, old, context) =>
       isStatusWrite(context)
         ? replicaStatusProblems((object as StatefulSet).status, [
@@ -80,6 +101,7 @@ export const statefulSetRules: BuiltinRules = {
             'availableReplicas',
           ])
         : statefulSetProblems(object as StatefulSet, old as StatefulSet | undefined),
+    warnings: (object, old) => templateWarnings(object, old),
   },
 };
 
@@ -124,5 +146,6 @@ export const daemonSetRules: BuiltinRules = {
       isStatusWrite(context)
         ? daemonStatusProblems((object as DaemonSet).status)
         : daemonSetProblems(object as DaemonSet, old as DaemonSet | undefined),
+    warnings: (object, old) => templateWarnings(object, old),
   },
 };
