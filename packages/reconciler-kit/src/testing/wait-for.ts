@@ -5,7 +5,7 @@ import type {KubernetesObject} from '../kind.ts';
 import {Watcher} from '../watcher.ts';
 
 export interface WaitOptions {
-  /** Default 10 s. */
+  /** Default 45 s: patient with slow machines, and still before most test runners give up. */
   timeoutMs?: number;
   /** For the message of the error: what did not happen. */
   description?: string;
@@ -87,7 +87,7 @@ async function watchUntil<T extends KubernetesObject, R>(
   check: () => R | undefined,
   found: Map<string, T>,
 ): Promise<R> {
-  const {timeoutMs = 10_000, description, ...selectors} = options;
+  const {timeoutMs = 45_000, description, ...selectors} = options;
   const stop = new AbortController();
   const {promise, resolve, reject} = Promise.withResolvers<R>();
   const examine = (): void => {
@@ -132,7 +132,7 @@ async function watchUntil<T extends KubernetesObject, R>(
 async function untilCache<T extends KubernetesObject>(
   cache: Cache<T>,
   predicate: (objects: DeepReadonly<T>[]) => boolean,
-  {timeoutMs = 10_000, description}: WaitOptions,
+  {timeoutMs = 45_000, description}: WaitOptions,
 ): Promise<DeepReadonly<T>[]> {
   const {promise, resolve, reject} = Promise.withResolvers<DeepReadonly<T>[]>();
   const examine = (): void => {
