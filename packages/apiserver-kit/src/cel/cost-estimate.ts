@@ -1,6 +1,6 @@
 import {ACCUMULATOR, type Call, type Comprehension, type Expr, type Select} from './ast.ts';
 import type {CheckResult} from './checker.ts';
-import {add, fixed, MAX, multiply, plus, type Range, scaled, UNKNOWN, union} from './cost-range.ts';
+import {add, fixed, MAX, multiply, type Range, scaled, UNKNOWN, union} from './cost-range.ts';
 import type {Program} from './environment.ts';
 import {libraryCost} from './kubernetes/costs.ts';
 import {qualifiedName} from './names.ts';
@@ -237,7 +237,7 @@ class Estimator {
   }
 
   #addition(expression: Call, [left, right]: [Operand, Operand], args: Range): CallEstimate {
-    const size = plus(left.size, right.size);
+    const size = add(left.size, right.size);
     const kinds = [left.type.kind, right.type.kind];
     const isText = kinds.some((kind) => kind === 'string' || kind === 'bytes');
     const isList = kinds.includes('list');
@@ -372,7 +372,7 @@ function plainCost(name: string, target: Operand | undefined, args: readonly Ope
       if (second?.type.kind === 'map' || !second) return fixed(1);
       return second.type.kind === 'list' ? second.size : union(second.size, fixed(1));
     case 'matches':
-      return target && first ? multiply(scaled(plus(target.size, fixed(1)), 0.1), scaled(first.size, 0.25)) : fixed(1);
+      return target && first ? multiply(scaled(add(target.size, fixed(1)), 0.1), scaled(first.size, 0.25)) : fixed(1);
     case 'contains':
       return target && first ? multiply(scaled(target.size, 0.1), scaled(first.size, 0.1)) : fixed(1);
     default:

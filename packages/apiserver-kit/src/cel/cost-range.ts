@@ -20,9 +20,6 @@ export function add(left: Range, right: Range): Range {
   return {min: capped(left.min + right.min), max: capped(left.max + right.max)};
 }
 
-/** Sum of two sizes. */
-export const plus = add;
-
 export function multiply(left: Range, right: Range): Range {
   return {min: capped(left.min * right.min), max: capped(left.max * right.max)};
 }

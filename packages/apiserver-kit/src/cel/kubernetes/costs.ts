@@ -1,5 +1,5 @@
 import type {CallEstimate, Operand} from '../cost-estimate.ts';
-import {add, fixed, MAX, multiply, plus, type Range, scaled} from '../cost-range.ts';
+import {add, fixed, MAX, multiply, type Range, scaled} from '../cost-range.ts';
 
 const TRAVERSAL = 0.1;
 const REGEX = 0.25;
@@ -42,7 +42,7 @@ export function libraryCost(
       return (
         target &&
         first && {
-          cost: multiply(scaled(plus(target.size, fixed(1)), TRAVERSAL), scaled(first.size, REGEX)),
+          cost: multiply(scaled(add(target.size, fixed(1)), TRAVERSAL), scaled(first.size, REGEX)),
           size: {min: 0, max: target.size.max},
         }
       );
@@ -124,14 +124,14 @@ function replaceCost(size: Range, from: Range, to: Range): CallEstimate {
     kept.min = size.min;
   } else if (from.max <= to.min) kept.min = size.min;
   else count.min = Math.ceil(size.min / from.max);
-  return {cost: scaled(size, 2 * TRAVERSAL), size: plus(multiply(count, to), kept)};
+  return {cost: scaled(size, 2 * TRAVERSAL), size: add(multiply(count, to), kept)};
 }
 
 function joinCost({size, element}: Operand, separator: Operand | undefined): CallEstimate {
   let result = element ? multiply(size, element.size) : fixed(0);
   if (separator) {
     const between = {min: Math.max(0, size.min - 1), max: Math.max(0, size.max - 1)};
-    result = plus(result, multiply(separator.size, between));
+    result = add(result, multiply(separator.size, between));
   }
   return {cost: scaled(result, TRAVERSAL), size: result};
 }
@@ -140,7 +140,7 @@ function joinCost({size, element}: Operand, separator: Operand | undefined): Cal
 const addressSize: Range = {min: 4, max: 16};
 
 function containsCost(other: Operand, more: Range): Range {
-  const own = add(scaled(plus(addressSize, addressSize), TRAVERSAL), more);
+  const own = add(scaled(add(addressSize, addressSize), TRAVERSAL), more);
   return other.type.kind === 'string' ? add(own, scaled(other.size, TRAVERSAL)) : own;
 }
 
