@@ -5,7 +5,7 @@ import {type AuditEntry, auditEvent} from './audit-event.ts';
 export interface AuditLogOptions {
   /** A file that is made where it is not there, and appended to where it is. */
   path: string;
-  /** What is not written yet may grow to this before {@link AuditLog.record} asks to wait. Default: 4 MiB. */
+  /** What is not written yet may grow to this before {@link AuditLog.room} asks to wait. Default: 4 MiB. */
   highWaterBytes?: number;
   /** Called with an error of the file, such as a full disk; the lines are lost. Default: nothing. */
   onError?: (error: unknown) => void;
@@ -36,13 +36,16 @@ export class AuditLog {
     return new AuditLog(await open(options.path, 'a', 0o600), options);
   }
 
-  /** @returns what to wait for before the next request, where the disk is slower than the requests are */
-  record(entry: AuditEntry): Promise<void> | undefined {
+  /** To wait for before the next request is taken, where requests are faster than the disk; undefined where they are not. */
+  room(): Promise<void> | undefined {
+    return this.#pendingBytes > this.#highWaterBytes ? this.#writing : undefined;
+  }
+
+  record(entry: AuditEntry): void {
     const line = `${encodeJson(auditEvent(entry))}\n`;
     this.#pending.push(line);
     this.#pendingBytes += line.length;
     this.#writing ??= this.#write();
-    return this.#pendingBytes > this.#highWaterBytes ? this.#writing : undefined;
   }
 
   /** Until everything that was recorded is in the file. */

@@ -104,7 +104,9 @@ export class ApiHandler {
 
   async #pass(passage: Passage, exchange: Exchange & {response: ServerResponse}): Promise<void> {
     const {request, info} = passage;
-    const {authenticator, authorizer} = this.#options;
+    const {authenticator, authorizer, audit} = this.#options;
+    const room = audit?.room();
+    if (room) await room;
     const user = await authenticator({headers: request.headers, ...peerCredentials(request.socket)});
     if (user === undefined) throw statusErrors.unauthorized();
     passage.user = user;
@@ -282,7 +284,7 @@ export class ApiHandler {
     if (!audit) return;
     const {request, writer, info, user, impersonation, failure, annotations, auditId, receivedMs} = passage;
     const remote = request.socket.remoteAddress;
-    void audit.record({
+    audit.record({
       auditId,
       stage,
       requestUri: request.url ?? '',
