@@ -57,6 +57,16 @@ export function elementsOf(set: FieldSet): PathElement[] {
   return Object.keys(set).filter((element) => element !== self);
 }
 
+/** Known not to be empty: to see it, the engine would enumerate all elements, for each path that comes to a large set. */
+const filled = new WeakSet<FieldSet>();
+
+function isFilled(set: FieldSet): boolean {
+  if (filled.has(set)) return true;
+  if (isEmptySet(set)) return false;
+  filled.add(set);
+  return true;
+}
+
 /** Adds a path, in place and out of order: {@link sortSet} when all are in. */
 export function insertPath(set: FieldSet, path: readonly PathElement[]): void {
   let node = set;
@@ -69,8 +79,8 @@ export function insertPath(set: FieldSet, path: readonly PathElement[]): void {
       node[element] = next;
       // What is empty is a member: it becomes more before anybody looks at it, or it is the end of the path.
     } else if (last) {
-      if (!isEmptySet(next)) next[self] = leaf;
-    } else if (isEmptySet(next)) {
+      if (isFilled(next)) next[self] = leaf;
+    } else if (!isFilled(next)) {
       next[self] = leaf;
     }
     node = next;
