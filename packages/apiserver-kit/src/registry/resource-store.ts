@@ -1,7 +1,7 @@
 import {randomUUID} from 'node:crypto';
 import type {AdmissionAttributes, AdmissionPlugin, Operation} from '../admission/admission.ts';
 import {type FieldManager, withoutNewTimes} from '../apply/field-manager.ts';
-import {ResourceCache} from '../cache/resource-cache.ts';
+import {type CachedObject, type CacheWrite, ResourceCache} from '../cache/resource-cache.ts';
 import type {Clock} from '../clock.ts';
 import type {FieldError} from '../errors/field-error.ts';
 import {StatusError, statusErrors} from '../errors/status-error.ts';
@@ -70,6 +70,8 @@ const UPDATE_ATTEMPTS = 100;
 export class ResourceStore {
   #cache: ResourceCache;
   readonly #storage: ResourceStorage;
+  /** Those under way, by the cache that they go through. */
+  readonly #writes = new WeakMap<ResourceCache, Set<Promise<unknown>>>();
   #resource: Resource;
   #rules = new Map<string, VersionRules>();
   #fieldManager: FieldManager | undefined;
@@ -115,7 +117,22 @@ export class ResourceStore {
   async reopen(): Promise<void> {
     const previous = this.#cache;
     this.#cache = await openCache(this.#resource, this.#storage, this.#environment);
+    // What is being written through it must be heard of, or nobody knows whether it was stored.
+    for (let writes = this.#writes.get(previous); writes && writes.size > 0; ) await Promise.allSettled(writes);
     previous.close();
+  }
+
+  async #write(write: CacheWrite): Promise<CachedObject | undefined> {
+    const cache = this.#cache;
+    let writes = this.#writes.get(cache);
+    if (writes === undefined) this.#writes.set(cache, (writes = new Set()));
+    const written = cache.write(write);
+    writes.add(written);
+    try {
+      return await written;
+    } finally {
+      writes.delete(written);
+    }
   }
 
   /** The rules of a version. */
@@ -187,7 +204,7 @@ export class ResourceStore {
     const stored = this.#inStorageVersion(object, rules);
     if (context.dryRun) return unstored(stored);
     try {
-      return (await this.cache.write({key, expected: 0, object: stored}))!;
+      return (await this.#write({key, expected: 0, object: stored}))!;
     } catch (error) {
       if (!isConflict(error)) throw error;
       throw this.#alreadyExists(name, this.cache.get(key)?.object);
@@ -236,12 +253,12 @@ export class ResourceStore {
   ): Promise<{object: StoredAnswer; isNew: boolean}> {
     const key = this.key(context, name);
     for (let attempt = 1; ; attempt++) {
-      const {cache} = this;
-      const current = cache.get(key);
+      const current = this.cache.get(key);
       if (current === undefined) {
         if (options.create === undefined) throw this.#notFound(name);
+        this.#checkUid(context, name, undefined, options.uid);
         const {isShaped = false, options: requestOptions, keepManagedFields} = options;
-        const object = await this.create(context, options.create(), {
+        const object = await this.create(context, withoutVersion(options.create()), {
           isShaped,
           ...(requestOptions && {options: requestOptions}),
           ...(keepManagedFields === true && {keepManagedFields}),
@@ -251,7 +268,7 @@ export class ResourceStore {
       try {
         return {object: await this.#updateOnce(context, key, current, change, options), isNew: false};
       } catch (error) {
-        if (!isOvertaken(error, this.cache !== cache)) throw error;
+        if (!isConflict(error)) throw error;
         if (attempt === UPDATE_ATTEMPTS) throw this.#modified(name);
       }
     }
@@ -269,7 +286,7 @@ export class ResourceStore {
     const current = this.#inVersion(stored.object, rules.apiVersion);
     const changed = await change(current);
     const shaped = options.isShaped === true ? changed : rules.shape(cloneJson(changed), () => {});
-    this.#checkUid(context, current, options.uid);
+    this.#checkUid(context, current.metadata.name ?? '', current.metadata.uid, options.uid);
     this.#checkVersion(current, shaped);
     // What the server sets from here on was written by nobody.
     const written = this.#withManagedFields(context, current, shaped, options);
@@ -294,19 +311,18 @@ export class ResourceStore {
     if (context.dryRun) return unstored(object);
     if (!mayGo) {
       if (jsonEqual(object, stored.object)) return stored;
-      return (await this.cache.write({key, expected: stored.revision, object}))!;
+      return (await this.#write({key, expected: stored.revision, object}))!;
     }
-    await this.cache.write({key, expected: stored.revision, object: undefined});
+    await this.#write({key, expected: stored.revision, object: undefined});
     return unstored(object);
   }
 
-  #checkUid({namespace}: RequestContext, {metadata}: KubeObject, expected: string | undefined): void {
-    const {name = '', uid = ''} = metadata;
+  #checkUid({namespace}: RequestContext, name: string, uid: string | undefined, expected: string | undefined): void {
     if (expected === undefined || expected === '' || expected === uid) return;
-    const {group, plural, namespaced} = this.#resource;
-    const folder = group === '' ? plural : `${group}/${plural}`;
+    const {group, plural, namespaced, custom} = this.#resource;
+    const folder = custom ? `${group}/${plural}` : plural;
     const path = namespaced ? `${namespace}/${name}` : name;
-    const why = `Precondition failed: UID in precondition: ${expected}, UID in object meta: ${uid}`;
+    const why = `Precondition failed: UID in precondition: ${expected}, UID in object meta: ${uid ?? ''}`;
     throw statusErrors.conflict(
       {group, name: plural},
       name,
@@ -389,13 +405,12 @@ export class ResourceStore {
   ): Promise<Deletion> {
     const key = this.key(context, name);
     for (let attempt = 1; ; attempt++) {
-      const {cache} = this;
-      const current = cache.get(key);
+      const current = this.cache.get(key);
       if (current === undefined) throw this.#notFound(name);
       try {
         return await this.#deleteOnce(context, current, options, requestOptions);
       } catch (error) {
-        if (!isOvertaken(error, this.cache !== cache)) throw error;
+        if (!isConflict(error)) throw error;
         if (attempt === UPDATE_ATTEMPTS) throw this.#modified(name);
       }
     }
@@ -436,7 +451,7 @@ export class ResourceStore {
       }
       case 'remove': {
         if (context.dryRun) return {object: stored, isGone: true};
-        const last = await this.cache.write({key, expected, object: undefined});
+        const last = await this.#write({key, expected, object: undefined});
         return {object: last ?? stored, isGone: true};
       }
     }
@@ -444,7 +459,7 @@ export class ResourceStore {
 
   async #mark(context: RequestContext, key: string, expected: number, object: KubeObject): Promise<StoredAnswer> {
     if (context.dryRun) return unstored(object);
-    return (await this.cache.write({key, expected, object}))!;
+    return (await this.#write({key, expected, object}))!;
   }
 
   async #validate(
@@ -563,11 +578,6 @@ function isConflict(error: unknown): boolean {
   return error instanceof StorageError && error.code === 'CONFLICT';
 }
 
-/** Somebody else was faster, or the cache was opened anew meanwhile. */
-function isOvertaken(error: unknown, wasReopened: boolean): boolean {
-  return isConflict(error) || (wasReopened && error instanceof StorageError && error.code === 'CLOSED');
-}
-
 async function openCache(
   resource: Resource,
   storage: ResourceStorage,
@@ -602,4 +612,10 @@ function counted({apiVersion: _version, metadata: _metadata, status: _status, ..
 
 function countedWithStatus({apiVersion: _version, metadata: _metadata, ...rest}: KubeObject) {
   return rest;
+}
+
+/** What creates an object that a PUT did not find. */
+function withoutVersion(object: KubeObject): KubeObject {
+  const {resourceVersion: _, ...metadata} = object.metadata;
+  return {...object, metadata};
 }
