@@ -1,6 +1,7 @@
 import type {IncomingMessage} from 'node:http';
 import {Agent, request} from 'node:https';
 import {setTimeout as delay} from 'node:timers/promises';
+import {parse as parseYaml} from 'yaml';
 import type {Json, RequestStep, Scenario, Step, WatchStep} from './scenario.ts';
 import {valueAt} from './scenario.ts';
 
@@ -71,9 +72,7 @@ export class Session {
   async #send(step: RequestStep, variables: Map<string, string>): Promise<Answer> {
     try {
       const response = await this.#open(step.request, step, step.body, variables);
-      const chunks: Buffer[] = [];
-      for await (const chunk of response) chunks.push(chunk as Buffer);
-      return answerOf(response, bodyOf(Buffer.concat(chunks).toString('utf8')));
+      return await wholeAnswer(response);
     } catch (error) {
       return failed(error);
     }
@@ -87,6 +86,7 @@ export class Session {
     } catch (error) {
       return [{step, answer: failed(error)}];
     }
+    if (response.statusCode !== 200) return [{step, answer: await wholeAnswer(response).catch(failed)}];
     const events: Json[] = [];
     const wanted = step.events === 'end' ? Number.POSITIVE_INFINITY : step.events;
     let due = step.during !== undefined;
@@ -203,6 +203,15 @@ function bodyOf(text: string): Json {
   } catch {
     return text;
   }
+}
+
+async function wholeAnswer(response: IncomingMessage): Promise<Answer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of response) chunks.push(chunk as Buffer);
+  const text = Buffer.concat(chunks).toString('utf8');
+  // How YAML is laid out is no matter: what it says is.
+  const isYaml = response.headers['content-type']?.startsWith('application/yaml') === true;
+  return answerOf(response, isYaml ? (parseYaml(text) as Json) : bodyOf(text));
 }
 
 function answerOf(response: IncomingMessage, body: Json): Answer {

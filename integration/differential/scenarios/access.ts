@@ -113,7 +113,7 @@ export const accessScenarios: readonly Scenario[] = [
         as: 'alice',
         view: part('rules'),
       }),
-      post(`${inNs}/rolebindings`, binding('grab', 'admin', alice, 'ClusterRole'), {as: 'alice', view: part('code')}),
+      post(`${inNs}/rolebindings`, binding('grab', 'cluster-admin', alice, 'ClusterRole'), {as: 'alice'}),
       post(`${inNs}/rolebindings`, binding('none', 'not-there', alice), {as: 'alice'}),
       post(`${inNs}/rolebindings`, binding('again', 'reader', alice), {as: 'alice', view: part('subjects')}),
       put(`${inNs}/rolebindings/again`, binding('again', 'enough', alice)),

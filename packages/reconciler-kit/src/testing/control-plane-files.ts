@@ -81,7 +81,9 @@ export async function writeControlPlaneFiles(
   });
   const serviceAccountKey = createPrivateKey(identities.serviceAccountKey);
   const tokens = [{user: 'admin', token: adminToken, groups: ['system:masters']}, ...users].map(
-    ({user, token, groups = []}) => `${token},"${user}","${user}","${groups.join(',')}"\n`,
+    ({user, token, groups = []}) =>
+      // An empty list of groups would be a group without a name.
+      `${token},"${user}","${user}"${groups.length > 0 ? `,"${groups.join(',')}"` : ''}\n`,
   );
   const auditLogPath = join(directory, 'audit.log');
   const publicKey = createPublicKey(serviceAccountKey).export({type: 'spki', format: 'pem'}).toString();
