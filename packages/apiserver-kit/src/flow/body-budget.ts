@@ -6,29 +6,48 @@ export interface BodyShare {
   end(): void;
 }
 
-/** How much of all request bodies together may be in memory: each may be large, and there may be many that come slowly. */
+/** What each request may have without asking: nobody can keep others from sending ordinary objects. */
+const FREE_BYTES = 64 * 1024;
+
+/**
+ * How much of all large request bodies together may be in memory: there may be many that come slowly. Nobody gets more than a quarter
+ * of it.
+ */
 export class BodyBudget {
   readonly #bytes: number;
   #taken = 0;
+  readonly #takenBy = new Map<string, number>();
 
   /** @param bytes default: 64 MiB */
   constructor(bytes = 64 * 1024 * 1024) {
     this.#bytes = bytes;
   }
 
-  share(): BodyShare {
+  /** @param user whose request it is */
+  share(user: string): BodyShare {
+    let received = 0;
     let own = 0;
     return {
       take: (bytes) => {
-        if (this.#taken + bytes > this.#bytes) return false;
-        this.#taken += bytes;
-        own += bytes;
+        received += bytes;
+        const more = Math.max(0, received - FREE_BYTES) - own;
+        const ofUser = (this.#takenBy.get(user) ?? 0) + more;
+        if (more > 0 && (this.#taken + more > this.#bytes || ofUser > this.#bytes / 4)) return false;
+        this.#add(user, more);
+        own += more;
         return true;
       },
       end: () => {
-        this.#taken -= own;
+        this.#add(user, -own);
         own = 0;
       },
     };
+  }
+
+  #add(user: string, bytes: number): void {
+    this.#taken += bytes;
+    const ofUser = (this.#takenBy.get(user) ?? 0) + bytes;
+    if (ofUser === 0) this.#takenBy.delete(user);
+    else this.#takenBy.set(user, ofUser);
   }
 }

@@ -162,11 +162,24 @@ describe('flow control', () => {
   });
 });
 
-test('bodies share a budget', () => {
-  const budget = new BodyBudget(10);
-  const [one, other] = [budget.share(), budget.share()];
-  expect([one.take(6), other.take(5), other.take(4), one.take(1)]).toEqual([true, false, true, false]);
-  one.end();
-  one.end();
-  expect([other.take(7), other.take(6)]).toEqual([false, true]);
+describe('the budget of bodies', () => {
+  const KIB = 1024;
+
+  test('is shared, and given back', () => {
+    const budget = new BodyBudget(400 * KIB);
+    const large = ['a', 'b', 'c', 'd'].map((user) => budget.share(user));
+    expect(large.map((share) => share.take(164 * KIB))).toEqual([true, true, true, true]);
+    expect(budget.share('e').take(65 * KIB)).toBe(false);
+    large[0]!.end();
+    large[0]!.end();
+    expect(budget.share('e').take(164 * KIB)).toBe(true);
+  });
+
+  test('leaves something for others, and small bodies do not need it', () => {
+    const budget = new BodyBudget(400 * KIB);
+    const [one, two] = [budget.share('a'), budget.share('a')];
+    expect([one.take(100 * KIB), one.take(64 * KIB), one.take(1)]).toEqual([true, true, false]);
+    expect([two.take(64 * KIB), two.take(1)]).toEqual([true, false]);
+    expect(budget.share('b').take(164 * KIB)).toBe(true);
+  });
 });

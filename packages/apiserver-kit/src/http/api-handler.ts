@@ -207,7 +207,7 @@ export class ApiHandler {
         },
       },
     };
-    const share = this.#bodies.share();
+    const share = this.#bodies.share(user.username);
     try {
       const answer = await route(
         {
