@@ -220,6 +220,23 @@ describe('a definition that is deleted', () => {
     expect(definitions.cache.get('foos.example.com')).toBeUndefined();
   });
 
+  test('hears of the last one even if it is changed meanwhile, and changed again', async () => {
+    await create(definitionOf('foos'));
+    await createFoo('x', {}, {finalizers: ['example.com/held']});
+    await remove('foos.example.com');
+    const edits = ['b', 'c', 'd'].map((category) =>
+      change('foos.example.com', ({spec}) => {
+        spec.names.categories = [category];
+      }),
+    );
+    await Promise.all(edits);
+    await customs.settled();
+    const context = systemContext(foos().resource, {verb: 'update', namespace: 'default', name: 'x'});
+    await foos().update(context, 'x', ({metadata, ...rest}) => ({...rest, metadata: {...metadata, finalizers: []}}));
+    await customs.settled();
+    expect(definitions.cache.get('foos.example.com')).toBeUndefined();
+  });
+
   test('still waits after a restart', async () => {
     await create(definitionOf('foos'));
     await createFoo('x', {}, {finalizers: ['example.com/held']});

@@ -40,6 +40,8 @@ export class CustomResources {
   readonly #served = new Map<string, {definition: Definition; resource: Resource}>();
   /** Ends the wait for the last object of a definition that is deleted. */
   readonly #deletions = new Map<string, () => void>();
+  /** Resources whose watches begin anew, with what they are to be after that. */
+  readonly #replacing = new Map<string, {next: Resource | undefined}>();
   readonly #unsubscribe: () => void;
   /** One definition after another: names are given to one at a time. */
   #work: Promise<void> = Promise.resolve();
@@ -205,8 +207,31 @@ export class CustomResources {
     if (isSame) return;
     const resource = resourceOf(definition, served.resource);
     this.#served.set(name, {definition, resource});
-    // It holds at once; what takes time is that watches begin anew.
-    const replaced = this.#registry.replace(resource).catch((error: unknown) => this.#onError(error, name));
+    this.#replace(name, resource);
+  }
+
+  /** It holds at once; what takes time is that watches begin anew. One after the other of the same resource. */
+  #replace(name: string, resource: Resource): void {
+    const running = this.#replacing.get(name);
+    if (running) {
+      this.#registry.get(resource.group, resource.plural)?.redefine(resource);
+      running.next = resource;
+      return;
+    }
+    const replacing: {next: Resource | undefined} = {next: undefined};
+    this.#replacing.set(name, replacing);
+    const replaceAll = async (): Promise<void> => {
+      for (let next: Resource | undefined = resource; next; next = replacing.next) {
+        replacing.next = undefined;
+        await this.#registry.replace(next);
+      }
+    };
+    const replaced = replaceAll()
+      .catch((error: unknown) => this.#onError(error, name))
+      .finally(() => {
+        this.#replacing.delete(name);
+        if (this.#deletions.has(name)) this.#awaitLast(name, resource);
+      });
     this.#work = this.#work.then(() => replaced);
   }
 
@@ -234,22 +259,40 @@ export class CustomResources {
     }
     const message = 'CustomResource deletion is in progress';
     await this.#terminating(name, definition, {status: 'True', reason: 'InstanceDeletionInProgress', message});
-    const finish = (): Promise<void> => this.#finish(name, 'InstanceDeletionCompleted', 'removed all instances');
-    const isEmpty = (): boolean => store.cache.list({limit: 1}).items.length === 0;
-    const done = (): void => {
-      if (!isEmpty() || !this.#deletions.has(name)) return;
+    this.#awaitLast(name, served.resource);
+    try {
+      await this.#deleteInstances(store, served.resource);
+    } catch (error) {
+      // Tried again when the definition changes.
+      this.#deletions.get(name)?.();
+      this.#deletions.delete(name);
+      const failure = `could not issue all deletes: ${error instanceof Error ? error.message : String(error)}`;
+      await this.#terminating(name, definition, {
+        status: 'True',
+        reason: 'InstanceDeletionFailed',
+        message: failure,
+      });
+      throw error;
+    }
+  }
+
+  /** Lets go of a definition when the last of its objects is gone. */
+  #awaitLast(name: string, {group, plural}: Resource): void {
+    this.#deletions.get(name)?.();
+    const cache = this.#registry.get(group, plural)?.cache;
+    if (!cache) return;
+    const check = (): void => {
+      if (cache.list({limit: 1}).items.length > 0) return;
       this.#deletions.get(name)?.();
       this.#deletions.set(name, () => undefined);
+      const finish = (): Promise<void> => this.#finish(name, 'InstanceDeletionCompleted', 'removed all instances');
       this.#work = this.#work.then(() => finish().catch((error: unknown) => this.#onError(error, name)));
     };
-    this.#deletions.set(
-      name,
-      store.cache.subscribe(({current}) => {
-        if (current === undefined) done();
-      }),
-    );
-    await this.#deleteInstances(store, served.resource);
-    done();
+    const unsubscribe = cache.subscribe(({current}) => {
+      if (current === undefined) check();
+    });
+    this.#deletions.set(name, unsubscribe);
+    check();
   }
 
   async #deleteInstances(store: ResourceStore, resource: Resource): Promise<void> {
