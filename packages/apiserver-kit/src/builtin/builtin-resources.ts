@@ -41,7 +41,10 @@ function builtinResource(kind: BuiltinKind, rules: BuiltinRules, dependencies: B
   const version: ResourceVersion = {
     name: kind.version,
     served: true,
-    schema: builtinSchema(definition),
+    // Linked when somebody needs it: a server starts faster than all can be.
+    get schema() {
+      return builtinSchema(definition);
+    },
     subresources: {
       status: kind.subresources.some(({name}) => name === 'status'),
       ...(rules.scale && {scale: rules.scale}),

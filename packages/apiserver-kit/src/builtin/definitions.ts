@@ -1,7 +1,7 @@
-import {definitionTexts} from '../gen/definitions.ts';
+import {definitionsByKind, definitionTexts} from '../gen/definitions.ts';
 import {isJsonObject, type JsonObject, type JsonValue} from '../json/json-value.ts';
-import {apiVersionOf} from '../kube-object.ts';
 import type {Schema} from '../schema/schema.ts';
+import {referencesOf} from './definition-references.ts';
 
 const parsed = new Map<string, JsonObject>();
 
@@ -26,58 +26,49 @@ export function builtinDefinition(name: string): JsonObject {
   return definition;
 }
 
-let names: Map<string, string> | undefined;
-
 /** The name of the definition of a kind; undefined where it is not built in. */
 export function definitionName(apiVersion: string, kind: string): string | undefined {
-  if (names === undefined) {
-    names = new Map();
-    for (const name of definitionNames()) {
-      const rows = builtinDefinition(name)['x-kubernetes-group-version-kind'];
-      // Those of more than one group (DeleteOptions) are asked for by their names.
-      if (!Array.isArray(rows) || rows.length !== 1) continue;
-      const {group, version, kind: own} = rows[0] as {group: string; version: string; kind: string};
-      names.set(`${apiVersionOf(group, version)} ${own}`, name);
-    }
-  }
-  return names.get(`${apiVersion} ${kind}`);
+  const key = `${apiVersion} ${kind}`;
+  return Object.hasOwn(definitionsByKind, key) ? definitionsByKind[key] : undefined;
 }
 
-let linked: Map<string, Schema> | undefined;
+const linked = new Map<string, Schema>();
 
 /**
- * A schema whose parts are linked: it may be cyclic. Defaults are those of keys of lists as well: Go's zero values of what cannot be absent.
- * Empty objects are left out.
+ * A schema whose parts are linked: it may be cyclic. Defaults that only stand for Go's zero values are left out.
  *
  * @throws Error where there is none
  */
 export function builtinSchema(name: string): Schema {
-  linked ??= link();
-  const schema = linked.get(name);
-  if (schema === undefined) throw new Error(`there is no definition ${name}`);
-  return schema;
+  if (!linked.has(name)) link(name);
+  return linked.get(name)!;
 }
 
 /** First all schemas with their `properties` still empty, so that whoever refers to one has what will be its parts. */
-function link(): Map<string, Schema> {
-  const schemas = new Map<string, Schema>();
-  for (const name of definitionNames()) {
-    const {properties, oneOf, ...rest} = builtinDefinition(name);
+function link(root: string): void {
+  const added: string[] = [];
+  const add = (name: string): void => {
+    if (linked.has(name)) return;
+    const definition = builtinDefinition(name);
+    const {properties, oneOf, ...rest} = definition;
     const schema = simple(rest);
     if (properties !== undefined) schema.properties = {};
     // Quantities and ports: scalars that are written in two ways.
     if (oneOf !== undefined) schema['x-kubernetes-int-or-string'] = true;
     if (properties === undefined && oneOf === undefined && (rest['type'] ?? 'object') === 'object')
       schema['x-kubernetes-preserve-unknown-fields'] = true;
-    schemas.set(name, schema);
-  }
-  for (const [name, schema] of schemas) {
+    linked.set(name, schema);
+    added.push(name);
+    for (const each of referencesOf(definition)) add(each);
+  };
+  add(root);
+  for (const name of added) {
     const {properties} = builtinDefinition(name);
     if (!isJsonObject(properties)) continue;
+    const schema = linked.get(name)!;
     for (const [key, value] of Object.entries(properties))
-      schema.properties![key] = linkedSchema(value as JsonObject, schemas);
+      schema.properties![key] = linkedSchema(value as JsonObject, linked);
   }
-  return schemas;
 }
 
 const kept = ['type', 'format', 'required', 'enum'] as const;

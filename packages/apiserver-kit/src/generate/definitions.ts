@@ -16,14 +16,6 @@ export function readDefinitions(folder: string, paths: readonly string[]): Map<s
   return definitions;
 }
 
-/** Names that a definition refers to, directly. */
-export function referencesOf(value: JsonValue | undefined): string[] {
-  if (Array.isArray(value)) return value.flatMap(referencesOf);
-  if (!isJsonObject(value)) return [];
-  const own = value['$ref'];
-  return [...(typeof own === 'string' ? [own] : []), ...Object.values(value).flatMap(referencesOf)];
-}
-
 function withoutDescriptions(value: JsonValue): JsonValue {
   if (Array.isArray(value)) return value.map(withoutDescriptions);
   if (!isJsonObject(value)) return value;

@@ -5,8 +5,10 @@
 import {mkdirSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import process from 'node:process';
+import {referencesOf} from '../builtin/definition-references.ts';
 import type {WireField} from '../builtin/wire-type.ts';
-import {readDefinitions, referencesOf} from './definitions.ts';
+import {apiVersionOf} from '../kube-object.ts';
+import {readDefinitions} from './definitions.ts';
 import {readGoPackage, specialTypes} from './go-types.ts';
 import {readKinds} from './kinds.ts';
 import {findModules} from './module-cache.ts';
@@ -52,6 +54,15 @@ const definitions = reachable(start, (name) => {
   if (schema === undefined) throw new Error(`no definition ${name}`);
   return referencesOf(schema);
 });
+const byKind = Object.fromEntries(
+  [...gvks]
+    .filter(([, name]) => definitions.includes(name))
+    .map(([key, name]) => {
+      const [group = '', version = '', kind = ''] = key.split('/');
+      return [`${apiVersionOf(group, version)} ${kind}`, name] as const;
+    })
+    .toSorted(([a], [b]) => (a < b ? -1 : 1)),
+);
 const types = new Map<string, WireField[] | string>();
 for (const path of packages) {
   const module = Object.keys(modules).find((each) => path.startsWith(`${each}/`))!;
@@ -77,7 +88,7 @@ const lines = (names: readonly string[], valueOf: (name: string) => unknown): st
   names.map((name) => `  ${JSON.stringify(name)}:\n    ${quoted(JSON.stringify(valueOf(name)))},\n`).join('');
 writeFileSync(
   join(target, 'definitions.ts'),
-  `${head}/** Schemas of OpenAPI by their names, as JSON; \`$ref\` is a bare name. */\nexport const definitionTexts: Readonly<Record<string, string>> = {\n${lines(definitions, (name) => all.get(name))}};\n`,
+  `${head}/** Schemas of OpenAPI by their names, as JSON; \`$ref\` is a bare name. */\nexport const definitionTexts: Readonly<Record<string, string>> = {\n${lines(definitions, (name) => all.get(name))}};\n\n/** Their names, by apiVersion and kind. */\nexport const definitionsByKind: Readonly<Record<string, string>> = ${JSON.stringify(byKind, undefined, 2)};\n`,
 );
 writeFileSync(
   join(target, 'wire-types.ts'),

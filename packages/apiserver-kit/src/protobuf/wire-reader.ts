@@ -19,6 +19,11 @@ export class WireReader {
 
   /** 64 bits, unsigned. */
   varint(): bigint {
+    const first = this.#bytes[this.#at];
+    if (first !== undefined && first < 0x80) {
+      this.#at++;
+      return BigInt(first);
+    }
     let value = 0n;
     for (let shift = 0n; shift < 64n; shift += 7n) {
       const byte = this.#bytes[this.#at++];
@@ -31,9 +36,10 @@ export class WireReader {
 
   /** A field's number and how it is written. */
   tag(message: string): {field: number; wireType: number} {
-    const tag = this.varint();
-    const field = Number(BigInt.asIntN(32, tag >> 3n));
-    const wireType = Number(tag & 7n);
+    const tag = this.#number();
+    const isSmall = typeof tag === 'number';
+    const field = isSmall ? tag >>> 3 : Number(BigInt.asIntN(32, tag >> 3n));
+    const wireType = isSmall ? tag & 7 : Number(tag & 7n);
     if (wireType === 4) throw new ShapeError(`proto: ${message}: wiretype end group for non-group`);
     if (field <= 0) throw new ShapeError(`proto: ${message}: illegal tag ${field} (wire type ${tag})`);
     return {field, wireType};
@@ -48,11 +54,10 @@ export class WireReader {
 
   /** Bytes behind their length: a view, not a copy. */
   bytes(): Uint8Array {
-    const length = this.varint();
-    if (length > BigInt(this.#bytes.length)) throw new ShapeError(eof);
-    this.#need(Number(length));
+    const length = Number(this.#number());
+    this.#need(length);
     const from = this.#at;
-    this.#at += Number(length);
+    this.#at += length;
     return this.#bytes.subarray(from, this.#at);
   }
 
@@ -91,6 +96,22 @@ export class WireReader {
       if (this.done) throw new ShapeError(eof);
       type = Number(this.varint() & 7n);
     }
+  }
+
+  /** A varint that is nearly always small: a number up to 28 bits. */
+  #number(): number | bigint {
+    const bytes = this.#bytes;
+    let value = 0;
+    for (let index = 0; index < 4; index++) {
+      const byte = bytes[this.#at + index];
+      if (byte === undefined) break;
+      value |= (byte & 0x7f) << (7 * index);
+      if (byte < 0x80) {
+        this.#at += index + 1;
+        return value;
+      }
+    }
+    return this.varint();
   }
 
   #need(count: number): void {
