@@ -1,15 +1,16 @@
 import type {AccessAttributes, Authorizer, Decision} from '../auth/authorization.ts';
 import {serviceAccountGroups, serviceAccountUsername} from '../auth/service-account-names.ts';
 import {AUTHENTICATED, type UserInfo} from '../auth/user-info.ts';
-import {type CelType, functionTable, type Opaque} from '../cel/index.ts';
+import {CelError, type CelType, functionTable, type Opaque} from '../cel/index.ts';
 
 const PREFIX = 'kubernetes.authorization.';
 
 export const authorizerType: CelType = {kind: 'opaque', name: `${PREFIX}Authorizer`};
 export const resourceCheckType: CelType = {kind: 'opaque', name: `${PREFIX}ResourceCheck`};
 
-/** What kube-apiserver charges for one question. */
+/** What kube-apiserver charges for one question, and what one expression may spend. */
 const CHECK_COST = 350_000;
+const EXPRESSION_BUDGET = 1_000_000;
 
 /**
  * The authorizer that expressions of one request ask. Expressions are evaluated in one go and an authorizer may take its time:
@@ -26,12 +27,13 @@ export class PolicyChecks {
     this.#authorizer = authorizer;
   }
 
-  /** @throws PendingCheck */
+  /** @throws PendingCheck; CelError `COST` for the third question of an expression */
   decide(access: AccessAttributes): Decision {
+    this.cost += CHECK_COST;
+    if (this.cost > EXPRESSION_BUDGET) throw new CelError('COST', 'operation cancelled: actual cost limit exceeded');
     const key = JSON.stringify(access);
     const answer = this.#answers.get(key);
     if (!answer) throw new PendingCheck(key, access);
-    this.cost += CHECK_COST;
     return answer;
   }
 

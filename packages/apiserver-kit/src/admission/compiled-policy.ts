@@ -258,13 +258,17 @@ class Evaluation {
     if ('problem' in expression) {
       throw new CelError('EVALUATION', `composited variable ${quoted} fails to compile: ${expression.problem}`);
     }
+    const outer = this.#checks.cost;
+    this.#checks.cost = 0;
     try {
       const {value, cost} = expression.program.evaluate(this.#bindings, {costLimit: EXPRESSION_BUDGET});
-      this.#spent += cost;
+      this.#spent += cost + this.#checks.cost;
       return value;
     } catch (error) {
       if (!(error instanceof CelError)) throw error;
       throw new CelError(error.code, `composited variable ${quoted} fails to evaluate: ${error.message}`);
+    } finally {
+      this.#checks.cost = outer;
     }
   }
 }

@@ -38,7 +38,12 @@ export class PolicyCompiler {
       variables: objectType(VARIABLES_TYPE),
       ...(hasParams && {params: types.dyn}),
     };
-    const options = {libraries: [...kubernetesLibraries, authorizerLibrary], fieldType, homogeneousLiterals: true};
+    const options = {
+      libraries: [...kubernetesLibraries, authorizerLibrary],
+      fieldType,
+      homogeneousLiterals: true,
+      extensions: 'kubernetes',
+    } as const;
     this.#full = new CelEnvironment({
       ...options,
       variables: {...common, authorizer: authorizerType, 'authorizer.requestResource': resourceCheckType},

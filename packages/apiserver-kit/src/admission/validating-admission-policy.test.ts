@@ -204,6 +204,24 @@ describe('a policy', () => {
     expect(await refusal({object: pod(spec)})).toMatch(/cost|budget/);
   });
 
+  test('asks no more than two questions in one expression', async () => {
+    rights = () => true;
+    const asks = (count: number): string =>
+      Array.from({length: count}, (_, index) => `!authorizer.path('/${index}').check('get').allowed()`).join(' || ');
+    enforce({validations: [{expression: asks(2), message: 'all allowed'}]});
+    expect(await refusal()).toContain('all allowed');
+    enforce({validations: [{expression: asks(3)}]});
+    expect(await refusal()).toContain('resulted in error: operation cancelled: actual cost limit exceeded');
+    enforce({
+      variables: [
+        {name: 'a', expression: asks(2)},
+        {name: 'b', expression: asks(2)},
+      ],
+      validations: [{expression: 'variables.a || variables.b', message: 'all allowed'}],
+    });
+    expect(await refusal()).toContain('all allowed');
+  });
+
   test('warns and is written down instead of refusing, where the binding says so', async () => {
     enforce({validations: [{expression: 'false', message: 'no'}]}, {validationActions: ['Warn', 'Audit']});
     expect(await refusal()).toBeUndefined();
