@@ -12,7 +12,7 @@
  */
 import {readFile} from 'node:fs/promises';
 import {FlagError, flags, type ProgramOptions, parseFlags} from './program/flags.ts';
-import {limitYoungGeneration} from './program/young-generation.ts';
+import {saveMemory} from './program/save-memory.ts';
 import {type ServerOptions, startServer} from './start-server.ts';
 import {createMemoryStorage} from './storage/memory-storage.ts';
 import {createSqliteStorage} from './storage/sqlite-storage.ts';
@@ -27,7 +27,7 @@ async function main(args: readonly string[]): Promise<void> {
     return;
   }
   const options = parseFlags(args);
-  limitYoungGeneration();
+  saveMemory();
   const server = await startServer(await serverOptions(options));
   process.stdout.write(`kruntimes-apiserver serves on ${server.url}\n`);
   let stopping = false;

@@ -1,0 +1,11 @@
+import {setFlagsFromString} from 'node:v8';
+
+/**
+ * Keeps what V8 sets aside small. Objects are kept as texts, so there is little to collect: without these flags V8 takes three times
+ * the memory that is in use, and is no faster for it.
+ */
+export function saveMemory(): void {
+  setFlagsFromString('--max-semi-space-size=4');
+  setFlagsFromString('--semi-space-growth-factor=1');
+  setFlagsFromString('--heap-growing-percent=40');
+}
