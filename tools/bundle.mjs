@@ -4,6 +4,7 @@
 //   node tools/bundle.mjs --split src/main.ts src/other.ts
 // With --in-cluster, as always with one file, the log-in plugins of kubeconfigs are left out.
 
+import {readFileSync} from 'node:fs';
 import {chmod, rm} from 'node:fs/promises';
 import {basename, join} from 'node:path';
 import {parseArgs} from 'node:util';
@@ -51,6 +52,8 @@ const noProtoLoader = {
   },
 };
 
+// An entry that has one keeps it.
+const hashbang = readFileSync(entry, 'utf8').startsWith('#!') ? '' : '#!/usr/bin/env node\n';
 const shared = {
   bundle: true,
   platform: 'node',
@@ -64,7 +67,7 @@ const shared = {
   sourcesContent: false,
   // CommonJS dependencies call require for Node's own modules.
   banner: {
-    js: "#!/usr/bin/env node\nimport{createRequire as __cr}from'node:module';const require=__cr(import.meta.url);",
+    js: `${hashbang}import{createRequire as __cr}from'node:module';const require=__cr(import.meta.url);`,
   },
   plugins: [undiciPool, noProtoLoader],
   logLevel: 'warning',

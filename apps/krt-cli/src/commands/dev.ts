@@ -51,7 +51,7 @@ export async function devUp(context: CommandContext, flags: DevUpFlags): Promise
   if (claim === undefined) throw new KrtError('DEV_FAILED', 'another krt is just starting the local cluster');
   using interrupt = new InterruptScope();
   const {DevService} = await import('../dev/service/dev-service.ts');
-  const service = await DevService.start({paths, claim, progress: (step) => progress.update(step)});
+  const service = await DevService.start({paths, claim, progress: (step) => progress.update(step)}).catch(failed);
   try {
     progress.clear();
     await announce(context, paths, flags, format);
@@ -138,6 +138,17 @@ async function announce(
   const example = `${context.program} run --runtime bash --follow -- echo hello`;
   await write(context.terminal.stdout, `\nTo work with it:\n  ${how}\n  ${example}\n`);
   return exitCodes.ok;
+}
+
+/** The first line says which part, the last one of its log most likely why. */
+function failed(cause: unknown): never {
+  const lines = (cause instanceof Error ? cause.message : String(cause))
+    .split('\n')
+    .filter((line) => line.trim() !== '');
+  const [what = '', ...log] = lines;
+  const why = log.at(-1);
+  const message = `the local cluster did not start: ${what}${why === undefined ? '' : ` ${why.trim()}`}`;
+  throw new KrtError('DEV_FAILED', message, {hint: 'krt dev logs shows more', cause});
 }
 
 async function changeKubeconfig(path: string, change: (text: string) => string): Promise<void> {
@@ -227,9 +238,8 @@ async function untilReady(paths: DevPaths, pid: number, progress: (step: string)
     if (!alive) {
       const log = await readFile(join(paths.logs, 'krt.log'), 'utf8').catch(() => '');
       const [last = 'it ended without a word'] = log.trimEnd().split('\n').slice(-1);
-      throw new KrtError('DEV_FAILED', `the local cluster did not start: ${last.replace(/^error: /, '')}`, {
-        hint: 'krt dev logs shows more',
-      });
+      // It has the hint already.
+      throw new KrtError('DEV_FAILED', last.replace(/^error: /, ''));
     }
     await delay(POLL_MS);
   }

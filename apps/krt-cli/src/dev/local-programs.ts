@@ -15,14 +15,14 @@ const repositoryRoot = fileURLToPath(new URL('../../../../', import.meta.url));
 
 /** What the published krt carries beside itself; see tools/bundle-dev.mjs. There is none where it runs from its sources. */
 const carried = fileURLToPath(new URL('./dev/', import.meta.url));
-const isPublished = existsSync(join(carried, 'kruntimes-apiserver.js'));
+const isPublished = existsSync(join(carried, 'kruntimes-apiserver', 'main.js'));
 
 /** Folder of the Go module that pins etcd and kube-apiserver. */
 export const kubeModule = join(repositoryRoot, 'tools', 'kube');
 
 /** What an app may do on the API server, as it is deployed. */
 export function rbacManifest(app: AppName): string {
-  return isPublished ? join(carried, `${app}.rbac.yaml`) : join(repositoryRoot, 'apps', app, 'rbac.yaml');
+  return isPublished ? join(carried, app, 'rbac.yaml') : join(repositoryRoot, 'apps', app, 'rbac.yaml');
 }
 
 /** The policies that confine the identities of Runtime Pods, as they are deployed. */
@@ -32,14 +32,14 @@ export const admissionManifests = isPublished
 
 /** Command line of the API server; undefined: the one that is installed. */
 export const apiServerProgram: readonly string[] | undefined = isPublished
-  ? [process.execPath, '--disable-warning=ExperimentalWarning', join(carried, 'kruntimes-apiserver.js')]
+  ? [process.execPath, '--disable-warning=ExperimentalWarning', join(carried, 'kruntimes-apiserver', 'main.js')]
   : undefined;
 
 /** The bundles of this repository, or those that krt carries. @throws when one is not built. */
 export async function builtPrograms(): Promise<LocalPrograms> {
   const commands = await Promise.all(
     appNames.map(async (app) => {
-      const bundle = isPublished ? join(carried, `${app}.js`) : join(repositoryRoot, 'apps', app, 'dist', 'main.js');
+      const bundle = isPublished ? join(carried, app, 'main.js') : join(repositoryRoot, 'apps', app, 'dist', 'main.js');
       await access(bundle).catch(() => {
         throw new Error(`${bundle} is missing: run "pnpm turbo run build" first`);
       });
