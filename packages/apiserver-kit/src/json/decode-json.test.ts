@@ -128,6 +128,11 @@ describe('errors', () => {
     expect(problem(Buffer.from(text))).toBe(message);
   });
 
+  test('bytes that are no UTF-8 are told as they are', () => {
+    expect(problem(Buffer.from([0xff]))).toBe("invalid character 'ÿ' looking for beginning of value");
+    expect(problem(Buffer.from([0x22, 0xff, 0x22, 0x80]))).toBe("invalid character '\\u0080' after top-level value");
+  });
+
   test('nesting that is too deep', () => {
     expect(problem('['.repeat(MAX_DEPTH) + ']'.repeat(MAX_DEPTH))).toBe('none');
     expect(problem('['.repeat(MAX_DEPTH + 1))).toBe("invalid character '[' exceeded max depth");

@@ -1,3 +1,5 @@
+import {Buffer} from 'node:buffer';
+import {DecodeError} from './decode-error.ts';
 import {JsonReader} from './json-reader.ts';
 import type {JsonValue} from './json-value.ts';
 import {decodeUtf8} from './utf8.ts';
@@ -20,5 +22,13 @@ export interface Decoded {
  * @throws DecodeError in the words of Go's encoding/json
  */
 export function decodeJson(document: string | Uint8Array): Decoded {
-  return new JsonReader(typeof document === 'string' ? document : decodeUtf8(document)).read();
+  const text = typeof document === 'string' ? document : decodeUtf8(document);
+  try {
+    return new JsonReader(text).read();
+  } catch (error) {
+    if (!(error instanceof DecodeError) || error.code !== 'SYNTAX') throw error;
+    // Go complains of single bytes: read as Latin-1, each is a character, and the mistake is the same.
+    const bytes = typeof document === 'string' ? Buffer.from(document) : document;
+    return new JsonReader(Buffer.from(bytes).toString('latin1')).read();
+  }
 }

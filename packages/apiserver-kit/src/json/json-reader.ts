@@ -217,9 +217,9 @@ export class JsonReader {
   }
 
   #fail(where: string): never {
-    const point = this.#text.codePointAt(this.#at);
-    if (point === undefined) throw new DecodeError('SYNTAX', 'unexpected end of JSON input');
-    throw new DecodeError('SYNTAX', `invalid character ${quoteByte(point)} ${where}`);
+    const character = this.#text[this.#at];
+    if (character === undefined) throw new DecodeError('SYNTAX', 'unexpected end of JSON input');
+    throw new DecodeError('SYNTAX', `invalid character ${quoteCharacter(character)} ${where}`);
   }
 }
 
@@ -252,12 +252,8 @@ function isDigit(code: number): boolean {
   return code >= 0x30 && code <= 0x39;
 }
 
-/** Go complains of single bytes: of a character of several, the first one is shown as if it were Latin-1. */
-function quoteByte(point: number): string {
-  let byte = point;
-  if (point >= 0x10000) byte = 0xf0 | (point >> 18);
-  else if (point >= 0x800) byte = 0xe0 | (point >> 12);
-  else if (point >= 0x80) byte = 0xc0 | (point >> 6);
+/** A character as Go's %q shows it. */
+function quoteCharacter(character: string): string {
   const names: Readonly<Record<string, string>> = {
     "'": "\\'",
     '"': '"',
@@ -270,8 +266,9 @@ function quoteByte(point: number): string {
     '\t': '\\t',
     '\v': '\\v',
   };
-  const character = String.fromCharCode(byte);
   if (Object.hasOwn(names, character)) return `'${names[character]}'`;
-  if (byte < 0x20 || byte === 0x7f) return `'\\x${byte.toString(16).padStart(2, '0')}'`;
+  const code = character.charCodeAt(0);
+  if (code < 0x20 || code === 0x7f) return `'\\x${code.toString(16).padStart(2, '0')}'`;
+  if (code >= 0x80 && code < 0xa0) return `'\\u00${code.toString(16)}'`;
   return `'${character}'`;
 }
