@@ -14,20 +14,29 @@ const leaf: FieldSet = Object.freeze({});
 
 export const emptySet: FieldSet = leaf;
 
+/** Of which it is known: to look whether it is empty, the engine enumerates all elements of a set. */
+const largeSets = new WeakSet<FieldSet>();
+
 export function isEmptySet(set: FieldSet): boolean {
-  for (const _ in set) return false;
-  return true;
+  if (largeSets.has(set)) return false;
+  let elements = 0;
+  for (const _ in set) {
+    elements++;
+    if (elements < 16) continue;
+    largeSets.add(set);
+    break;
+  }
+  return elements === 0;
 }
 
 /** Whether the path that leads to this part of a set is in the set. */
 function isMember(node: FieldSet): boolean {
-  for (const key in node) return key === self;
-  return true;
+  return node[self] !== undefined || isEmptySet(node);
 }
 
+/** A path that is in the set is only written so where something lies below. */
 function hasChildren(node: FieldSet): boolean {
-  for (const key in node) if (key !== self) return true;
-  return false;
+  return node[self] !== undefined || !isEmptySet(node);
 }
 
 function below(set: FieldSet, element: PathElement): FieldSet | undefined {
@@ -57,16 +66,6 @@ export function elementsOf(set: FieldSet): PathElement[] {
   return Object.keys(set).filter((element) => element !== self);
 }
 
-/** Known not to be empty: to see it, the engine would enumerate all elements, for each path that comes to a large set. */
-const filled = new WeakSet<FieldSet>();
-
-function isFilled(set: FieldSet): boolean {
-  if (filled.has(set)) return true;
-  if (isEmptySet(set)) return false;
-  filled.add(set);
-  return true;
-}
-
 /** Adds a path, in place and out of order: {@link sortSet} when all are in. */
 export function insertPath(set: FieldSet, path: readonly PathElement[]): void {
   let node = set;
@@ -79,8 +78,8 @@ export function insertPath(set: FieldSet, path: readonly PathElement[]): void {
       node[element] = next;
       // What is empty is a member: it becomes more before anybody looks at it, or it is the end of the path.
     } else if (last) {
-      if (isFilled(next)) next[self] = leaf;
-    } else if (!isFilled(next)) {
+      if (!isEmptySet(next)) next[self] = leaf;
+    } else if (isEmptySet(next)) {
       next[self] = leaf;
     }
     node = next;
@@ -90,6 +89,7 @@ export function insertPath(set: FieldSet, path: readonly PathElement[]): void {
 /** Brings what {@link insertPath} made into order. */
 export function sortSet(set: FieldSet): FieldSet {
   const elements = Object.keys(set);
+  if (elements.length === 0) return leaf;
   const sorted: FieldSet = {};
   if (Object.hasOwn(set, self)) sorted[self] = leaf;
   if (elements.length > 1) elements.sort(compareElements);
@@ -135,32 +135,32 @@ export function recursiveDifference(set: FieldSet, other: FieldSet): FieldSet {
 function without(set: FieldSet, other: FieldSet, how: {root: boolean; recursive: boolean}): FieldSet | undefined {
   const wasMember = !how.root && isMember(set);
   const member = wasMember && !isMember(other);
-  let changed = wasMember !== member;
+  const changes = new Map<PathElement, FieldSet | undefined>();
+  for (const element in other) {
+    const node = element === self ? undefined : below(set, element);
+    if (node === undefined) continue;
+    const removed = below(other, element)!;
+    const all = how.recursive && isMember(removed);
+    const kept = all ? undefined : without(node, removed, {root: false, recursive: how.recursive});
+    if (kept !== node) changes.set(element, kept);
+  }
+  if (wasMember === member && changes.size === 0) return set;
   let children = 0;
   const rest: FieldSet = member ? {[self]: leaf} : {};
   for (const element in set) {
     if (element === self) continue;
-    const node = below(set, element)!;
-    const removed = below(other, element);
-    let kept: FieldSet | undefined = node;
-    if (removed !== undefined) {
-      kept =
-        how.recursive && isMember(removed)
-          ? undefined
-          : without(node, removed, {root: false, recursive: how.recursive});
-    }
-    if (kept !== node) changed = true;
+    const kept = changes.has(element) ? changes.get(element) : below(set, element);
     if (kept === undefined) continue;
     rest[element] = kept;
     children++;
   }
-  if (!changed) return set;
   if (children > 0) return rest;
   return member ? leaf : undefined;
 }
 
 /** Paths that are in both. */
 export function intersection(set: FieldSet, other: FieldSet): FieldSet {
+  if (isEmptySet(set) || isEmptySet(other)) return emptySet;
   return common(set, other, true) ?? emptySet;
 }
 

@@ -149,8 +149,10 @@ export function compareText(left: string, right: string): number {
     const b = right.charCodeAt(index);
     if (a === b) continue;
     // A surrogate stands for a character beyond all that are written with one unit.
-    const high = (unit: number): number => (unit >= 0xd800 && unit <= 0xdfff ? unit + 0x1_0000 : unit);
-    return high(a) - high(b);
+    const leftIsHigh = a >= 0xd800 && a <= 0xdfff;
+    const rightIsHigh = b >= 0xd800 && b <= 0xdfff;
+    if (leftIsHigh === rightIsHigh) return a - b;
+    return leftIsHigh ? 1 : -1;
   }
   return left.length - right.length;
 }
