@@ -338,6 +338,15 @@ describe('watches', () => {
     await events.return(undefined);
   });
 
+  test('end with a bookmark, where one is wanted', async () => {
+    const events: unknown[] = [];
+    const query = 'timeoutSeconds=3&allowWatchBookmarks=true&resourceVersion=0';
+    for await (const event of watch(`${query}&fieldSelector=metadata.name%3Dnobody`)) events.push(event);
+    expect(events).toMatchObject([
+      {type: 'BOOKMARK', object: {kind: 'Thing', metadata: {resourceVersion: expect.any(String)}}},
+    ]);
+  });
+
   test('end when their time is over', async () => {
     const types: unknown[] = [];
     for await (const event of watch('timeoutSeconds=1&fieldSelector=metadata.name%3Dnobody')) types.push(event);

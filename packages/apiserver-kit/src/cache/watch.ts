@@ -37,6 +37,8 @@ export interface Watch {
    */
   next(): Promise<readonly WatchEvent[]>;
   close(): void;
+  /** Of one that takes bookmarks: a BOOKMARK is sent as soon as there is nothing else to send. */
+  requestBookmark(): void;
   /** It was closed since it read too slowly. */
   readonly evicted: boolean;
   /** Aborted when the watch is closed, for one who cannot ask since he waits for his client. */
@@ -152,6 +154,13 @@ export class HistoryWatch implements Watch {
     this.#give([]);
   }
 
+  requestBookmark(): void {
+    if (!this.#bookmarks || this.closed.aborted) return;
+    this.#bookmarkDue = true;
+    // One that waits was not told of anything: up to now nothing was for it.
+    if (this.#waiting !== undefined) this.wake(this.#source.history.head + 1);
+  }
+
   /** Tells of changes in its scope, of which `first` is the first. What came before that, and it was not told of, was not in its scope. */
   wake(first: number): void {
     if (this.#waiting !== undefined) {
@@ -246,9 +255,7 @@ export class HistoryWatch implements Watch {
 
   #startTimer(): void {
     this.#timer = this.#source.clock.setTimeout(() => {
-      this.#bookmarkDue = true;
-      // One that waits was not told of anything: up to now nothing was for it.
-      if (this.#waiting !== undefined) this.wake(this.#source.history.head + 1);
+      this.requestBookmark();
       this.#startTimer();
     }, bookmarkIntervalMs);
   }

@@ -14,6 +14,10 @@ import {watchLines} from './watch-lines.ts';
 const WAIT_MS = 3_000;
 /** Where a client does not say how long, it is cut off after 30 to 60 minutes: not all at the same time. */
 const MIN_TIMEOUT_S = 1_800;
+/** As long as a timer can be. */
+const MAX_TIMEOUT_S = 2 ** 21;
+/** How long before the end of a watch its last bookmark comes. */
+const LAST_BOOKMARK_MS = 2_000;
 
 /** Where the events go. */
 export interface WatchSink {
@@ -32,10 +36,6 @@ export async function watch(request: StoreRequest, sink: WatchSink): Promise<Res
   const selection = parseSelection(options, found.resource, found.version);
   const revision = options.resourceVersion === '' ? 0 : parseResourceVersion(options.resourceVersion, {isList: false});
   const seconds = options.timeoutSeconds ?? Math.floor(MIN_TIMEOUT_S * (1 + sink.random()));
-  const signal = AbortSignal.any([
-    context.signal,
-    AbortSignal.timeout(Math.min(Math.max(seconds, 0), 2 ** 21) * 1_000),
-  ]);
   const isInitial = options.sendInitialEvents ?? revision === 0;
   if (options.resourceVersion === '') await store.cache.fresh();
   else if (options.sendInitialEvents === true) await store.cache.waitFor(revision, WAIT_MS);
@@ -50,12 +50,33 @@ export async function watch(request: StoreRequest, sink: WatchSink): Promise<Res
     matches: selection.matches,
     bookmarks: options.allowWatchBookmarks,
     sendInitialEvents: options.sendInitialEvents,
-    signal,
+    signal: context.signal,
   });
   sink.start();
   const kind = {apiVersion: apiVersionOf(found.resource.group, context.version), kind: found.resource.kind};
-  await stream(events, sink.response, lines(kind));
+  // A client that asks for bookmarks gets one shortly before the end, so that it can go on from there.
+  const endMs = Math.min(Math.max(seconds, 0), MAX_TIMEOUT_S) * 1_000;
+  const bookmarkMs = endMs - LAST_BOOKMARK_MS;
+  const bookmark = bookmarkMs > 0 ? setTimeout(() => events.requestBookmark(), bookmarkMs).unref() : undefined;
+  const end = setTimeout(() => events.close(), endMs).unref();
+  try {
+    const isUnversioned = options.resourceVersion === '' && options.sendInitialEvents === undefined;
+    await stream(events, sink.response, isUnversioned ? marked(lines(kind)) : lines(kind));
+  } finally {
+    clearTimeout(bookmark);
+    clearTimeout(end);
+  }
   return {$case: 'done'};
+}
+
+/** The first bookmark of a watch that names no revision says that the present state was sent, as in Kubernetes. */
+function marked(line: (event: WatchEvent) => string): (event: WatchEvent) => string {
+  let isMarked = false;
+  return (event) => {
+    if (event.type !== 'BOOKMARK' || isMarked) return line(event);
+    isMarked = true;
+    return line({...event, initialEventsEnd: true});
+  };
 }
 
 async function stream(events: Watch, response: ServerResponse, line: (event: WatchEvent) => string): Promise<void> {
