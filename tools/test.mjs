@@ -55,14 +55,22 @@ async function runJest() {
   ];
   const args = ['node_modules/jest/bin/jest.js', ...selection, ...options];
   // With --json jest prints the report on standard output as well: the file is enough.
-  const child = spawn(process.execPath, [...flags, ...args], {stdio: ['ignore', 'ignore', 'inherit']});
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+  // A group of its own: jest does not end its workers when it is ended.
+  const child = spawn(process.execPath, [...flags, ...args], {stdio: ['ignore', 'ignore', 'inherit'], detached: true});
+  const end = (signal) => {
+    try {
+      process.kill(-child.pid, signal);
+    } catch {
+      // It has ended.
+    }
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, end);
   let hung = false;
   let patience;
   const watcher = watch(scratch, () => {
     patience ??= setTimeout(() => {
       hung = true;
-      child.kill('SIGKILL');
+      end('SIGKILL');
     }, EXIT_PATIENCE_MS);
   });
   const code = await new Promise((resolve) => child.on('close', resolve));
