@@ -68,6 +68,36 @@ export const allowedDifferences: readonly AllowedDifference[] = [
     reason: 'bytes of a query that are no UTF-8 are replaced before the selector is read; both say that it is wrong',
   },
   {
+    scenario: 'patch',
+    request: /PATCH/,
+    path: /^body\.details\.causes$/,
+    reason: 'kube-apiserver tells the same cause of a wrong annotation four times, we three times',
+  },
+  {
+    scenario: 'deployments',
+    request: /PATCH .*deployments\/one$/,
+    path: /^status$|^body\.(code|message|reason)$/,
+    reason: 'a $setElementOrder that is no list is the fault of the client: 400, where kube-apiserver answers 500',
+  },
+  {
+    scenario: 'crd-openapi',
+    path: /pod\.required$/,
+    reason: 'that an embedded resource needs apiVersion and kind is checked, and not yet said in OpenAPI',
+  },
+  {
+    scenario: 'negotiation',
+    request: /POST/,
+    path: /^body\.message$/,
+    reason: 'where in a text a YAML error is: another parser counts otherwise',
+  },
+  {
+    scenario: 'hostile',
+    request: /POST/,
+    path: /^body\.message$/,
+    reason:
+      'three texts of errors that Go makes while it reads JSON straight into a type: cut literals, numbers beyond every type',
+  },
+  {
     scenario: 'discovery',
     request: /GET \/version/,
     path: /body/,
