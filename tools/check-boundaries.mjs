@@ -5,6 +5,7 @@ import {readdirSync, readFileSync} from 'node:fs';
 
 /** What a package may use of ours. A package that is not listed may use nothing of ours. */
 const allowed = {
+  'reconciler-kit': ['apiserver-kit'],
   'runtime-sdk': ['runtime-protocol'],
 };
 const scope = '@kruntimes/';

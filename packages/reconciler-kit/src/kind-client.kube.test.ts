@@ -1,9 +1,9 @@
 import {afterAll, beforeAll, describe, expect, test} from '@jest/globals';
+import {CertificateAuthority} from '@kruntimes/apiserver-kit/certificate-authority';
 import type {Deployment} from 'kubernetes-types/apps/v1.d.ts';
 import type {ConfigMap} from 'kubernetes-types/core/v1.d.ts';
 import {Client, type KindClient} from './client.ts';
 import {defineKind, kinds} from './kind.ts';
-import {CertificateAuthority} from './testing/certificates.ts';
 import type {ControlPlaneAccess} from './testing/control-plane-access.ts';
 import {sharedControlPlane} from './testing/shared-control-plane.ts';
 import {Transport} from './transport.ts';

@@ -1,9 +1,13 @@
 import {randomUUID} from 'node:crypto';
 import {request} from 'node:https';
+import {
+  CertificateAuthority,
+  type CertificateRequest,
+  type KeyPair,
+} from '@kruntimes/apiserver-kit/certificate-authority';
 import type {ClusterConfig} from '../config.ts';
 import {ReconcilerKitError} from '../errors.ts';
 import {type AuditEvent, type AuditMark, auditLogEnd, readAuditLog} from './audit-log.ts';
-import {CertificateAuthority, type CertificateRequest, type KeyPair} from './certificates.ts';
 import {writeKubeconfig} from './kubeconfig-file.ts';
 
 /** What another process needs to work with a running control plane; JSON. */

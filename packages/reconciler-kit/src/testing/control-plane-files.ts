@@ -1,7 +1,7 @@
 import {createPrivateKey, createPublicKey, generateKeyPairSync, randomBytes, X509Certificate} from 'node:crypto';
 import {readFile, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
-import {CertificateAuthority} from './certificates.ts';
+import {CertificateAuthority} from '@kruntimes/apiserver-kit/certificate-authority';
 
 /** A user of the token file. */
 export interface TokenUser {

@@ -1,9 +1,9 @@
 import {createServer, request as httpRequest, type IncomingMessage, type Server, type ServerResponse} from 'node:http';
 import {Agent, createServer as createTlsServer, request as httpsRequest} from 'node:https';
 import type {AddressInfo, Socket} from 'node:net';
+import type {KeyPair} from '@kruntimes/apiserver-kit/certificate-authority';
 import {type Clock, systemClock, type Timer} from '../clock.ts';
 import type {ClusterConfig} from '../config.ts';
-import type {KeyPair} from './certificates.ts';
 
 /** A request that came by. */
 export interface ProxiedRequest {

@@ -23,8 +23,13 @@
  *
  * @module
  */
+
+export {
+  CertificateAuthority,
+  type CertificateRequest,
+  type KeyPair,
+} from '@kruntimes/apiserver-kit/certificate-authority';
 export type {AuditEvent, AuditMark} from './audit-log.ts';
-export {CertificateAuthority, type CertificateRequest, type KeyPair} from './certificates.ts';
 export {
   ControlPlane,
   type ControlPlaneFlavour,
