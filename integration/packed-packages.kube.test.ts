@@ -5,7 +5,7 @@ import {join} from 'node:path';
 import {afterAll, beforeAll, describe, expect, test} from '@jest/globals';
 import {kubeModule} from '@kruntimes/krt-cli/dev';
 import {Client, kinds, Transport} from '@kruntimes/reconciler-kit';
-import {type ControlPlane, startControlPlane, waitForObject} from '@kruntimes/reconciler-kit/testing';
+import {type ControlPlane, freePorts, startControlPlane, waitForObject} from '@kruntimes/reconciler-kit/testing';
 import {RuntimeDefinition} from '@kruntimes/runtime-protocol';
 import {createChannel, createClient} from 'nice-grpc';
 import {command} from './support/command.ts';
@@ -13,6 +13,12 @@ import {blocksOf} from './support/guide.ts';
 
 const list = execFileSync(process.execPath, ['tools/publishable.mjs'], {encoding: 'utf8'});
 const publishable = JSON.parse(list) as {name: string; folder: string}[];
+
+/** As much of one as the server's program writes. */
+interface Kubeconfig {
+  clusters: [{cluster: {server: string; 'certificate-authority-data': string}}];
+  users: [{user: {token: string}}];
+}
 
 /** A stranger's folder: nothing is there but what `npm install` made of the packed packages. */
 let folder: string;
@@ -77,6 +83,23 @@ describe('installed into an empty folder', () => {
     expect(stdout).toContain('all is well\ndeleted 1\n');
   });
 
+  test('apiserver-kit: the README program is an API server', async () => {
+    const [port] = await freePorts(1);
+    const stop = await start('server.ts', await program('packages/apiserver-kit/README.md'), [`${port}`]);
+    const {clusters, users} = await eventually(
+      async () => JSON.parse(await readFile(join(folder, 'kubeconfig'), 'utf8')) as Kubeconfig,
+    );
+    await using readers = new Transport({
+      server: clusters[0].cluster.server,
+      ca: Buffer.from(clusters[0].cluster['certificate-authority-data'], 'base64').toString(),
+      authorization: async () => `Bearer ${users[0].user.token}`,
+      namespace: 'default',
+    });
+    const names = (await new Client(readers).kind(kinds.Namespace).list()).items.map(({metadata}) => metadata?.name);
+    expect(names).toEqual(['default', 'kube-node-lease', 'kube-public', 'kube-system']);
+    expect((await stop()).code).toBe(0);
+  });
+
   test('runtime-sdk: the README program is a Runtime server', async () => {
     const socket = join(folder, 'r.sock');
     const flags = ['--listen', `unix://${socket}`, '--workspace-root', folder];
@@ -84,7 +107,7 @@ describe('installed into an empty folder', () => {
     const channel = createChannel(`unix://${socket}`);
     try {
       const client = createClient(RuntimeDefinition, channel);
-      await expect(untilHealthy(() => client.health({}))).resolves.toMatchObject({healthy: true});
+      await expect(eventually(() => client.health({}))).resolves.toMatchObject({healthy: true});
       const unknown = client.status({id: 'nobody'});
       await expect(unknown).rejects.toMatchObject({code: 5});
     } finally {
@@ -165,7 +188,7 @@ describe('installed into an empty folder', () => {
 });
 
 /** Asks again as soon as an answer fails, until the server is up; bounded by the test's own time. */
-async function untilHealthy<T>(ask: () => Promise<T>): Promise<T> {
+async function eventually<T>(ask: () => Promise<T>): Promise<T> {
   for (let attempt = 0; ; attempt++) {
     try {
       return await ask();
