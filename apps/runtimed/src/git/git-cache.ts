@@ -110,7 +110,8 @@ export class GitCache {
         entry.tail = before.then(() => promise);
         try {
           await settledOrAborted(before, signal);
-          await removeLeftovers(directory);
+          // Others copy meanwhile, and what they are writing looks like a leftover.
+          await removeLeftovers(directory, {temporary: entry.users === 1});
           return await work();
         } finally {
           resolve();
@@ -234,10 +235,10 @@ async function sizeOf(directory: string): Promise<{bytes: number; packs: number}
 }
 
 /** Removes what a git that was killed left: with a lock file there, the next one would refuse to work. */
-async function removeLeftovers(directory: string): Promise<void> {
+async function removeLeftovers(directory: string, {temporary}: {temporary: boolean}): Promise<void> {
   for (const place of ['.', 'objects/pack', 'refs/krt']) {
     for (const name of await namesIn(join(directory, place))) {
-      if (name.endsWith('.lock') || name.startsWith('tmp_')) {
+      if (name.endsWith('.lock') || (temporary && name.startsWith('tmp_'))) {
         await unlink(join(directory, place, name)).catch(() => {});
       }
     }
