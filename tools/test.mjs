@@ -58,10 +58,12 @@ async function runJest() {
   // A group of its own: jest does not end its workers when it is ended.
   const child = spawn(process.execPath, [...flags, ...args], {stdio: ['ignore', 'ignore', 'inherit'], detached: true});
   const end = (signal) => {
+    if (child.pid === undefined) return;
     try {
       process.kill(-child.pid, signal);
-    } catch {
+    } catch (error) {
       // It has ended.
+      if (error.code !== 'ESRCH') throw error;
     }
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, end);

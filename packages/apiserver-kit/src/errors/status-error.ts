@@ -1,6 +1,6 @@
 import type {JsonObject} from '../json/json-value.ts';
-import {goQuote} from './go-text.ts';
 import {describeFieldErrors, type FieldError} from './field-error.ts';
+import {goQuote} from './go-text.ts';
 
 export interface StatusCause extends JsonObject {
   reason?: string;
