@@ -3,7 +3,7 @@ import {AttemptLog, type AttemptLogOptions, type AttemptLogResult} from './attem
 import type {RunObserver} from './run-observer.ts';
 
 export interface FollowRunOptions extends AttemptLogOptions {
-  observer: RunObserver;
+  observer: Pick<RunObserver, 'until'>;
   name: string;
   /** The first attempt to read; later ones follow. */
   fromAttempt: number;
@@ -33,6 +33,8 @@ export async function followRun(options: FollowRunOptions, signal: AbortSignal):
     if (current < attempt) return placed;
     attempt = current;
     const pod = placed.status?.assignedPod;
+    // What is seen next may be the end of a later attempt, of which nothing was read yet.
+    const isLast = (run: Run): boolean => hasEnded(run) && run.status?.attempt === current;
     const over = observer.until(
       name,
       (run) => hasEnded(run) || run.status?.attempt !== current || run.status.phase === 'Pending',
@@ -47,10 +49,10 @@ export async function followRun(options: FollowRunOptions, signal: AbortSignal):
       const after = await over;
       if (!result.complete && options.recover) result = await options.recover(log, current, after, signal);
       await options.onAttemptRead?.(current, result, after);
-      if (hasEnded(after) || options.onlyThisAttempt) return after;
+      if (isLast(after) || options.onlyThisAttempt) return after;
     } else {
       const after = await over;
-      if (hasEnded(after) || options.onlyThisAttempt) return after;
+      if (isLast(after) || options.onlyThisAttempt) return after;
     }
   }
 }
