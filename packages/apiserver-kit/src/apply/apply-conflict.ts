@@ -1,8 +1,9 @@
 import {goQuote} from '../errors/go-text.ts';
 import {StatusError} from '../errors/status-error.ts';
+import {byBytes} from '../json/sorted-keys.ts';
 import {describePath} from './field-set.ts';
 import type {Manager} from './managed-fields.ts';
-import {compareText, type PathElement} from './path-element.ts';
+import type {PathElement} from './path-element.ts';
 
 /** A field that is applied with another value than its manager gave it. */
 export interface Conflict {
@@ -22,7 +23,7 @@ export class ConflictsError extends Error {
 
   /** 409, with a cause for each field. */
   toStatusError(): StatusError {
-    const conflicts = this.conflicts.toSorted((left, right) => compareText(left.id, right.id));
+    const conflicts = this.conflicts.toSorted((left, right) => byBytes(left.id, right.id));
     const causes = conflicts.map(({manager, path}) => ({
       reason: 'FieldManagerConflict',
       message: `conflict with ${describeManager(manager)}`,

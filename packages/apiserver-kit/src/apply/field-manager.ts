@@ -306,7 +306,8 @@ function withManagedFields(object: KubeObject, managedFields: ManagedFieldsEntry
   return {...object, metadata};
 }
 
-function withoutManagedFields<T extends KubeObject | undefined>(object: T): T {
+/** An object as nobody owns it. */
+export function withoutManagedFields<T extends KubeObject | undefined>(object: T): T {
   return object && object.metadata.managedFields !== undefined ? (withManagedFields(object, undefined) as T) : object;
 }
 

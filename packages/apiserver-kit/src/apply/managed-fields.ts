@@ -1,7 +1,7 @@
 import {isJsonObject, type JsonValue} from '../json/json-value.ts';
+import {byBytes} from '../json/sorted-keys.ts';
 import type {ManagedFieldsEntry} from '../kube-object.ts';
 import {type FieldSet, parseFieldSet, union} from './field-set.ts';
-import {compareText} from './path-element.ts';
 
 /** Somebody who owns fields of an object. */
 export interface Manager {
@@ -109,11 +109,11 @@ function encodeManager({name, operation, apiVersion, subresource, time, set, ent
 
 function compareManagers(left: Manager, right: Manager): number {
   return (
-    compareText(left.operation, right.operation) ||
-    compareText(left.time ?? '', right.time ?? '') ||
-    compareText(left.name, right.name) ||
-    compareText(left.apiVersion, right.apiVersion) ||
-    compareText(left.subresource, right.subresource)
+    byBytes(left.operation, right.operation) ||
+    byBytes(left.time ?? '', right.time ?? '') ||
+    byBytes(left.name, right.name) ||
+    byBytes(left.apiVersion, right.apiVersion) ||
+    byBytes(left.subresource, right.subresource)
   );
 }
 
@@ -125,7 +125,7 @@ export function capUpdateManagers(managers: Managers): void {
   const updaters = [...managers].filter(([, {operation}]) => operation === 'Update');
   let count = updaters.length;
   if (count <= MAX_UPDATE_MANAGERS) return;
-  updaters.sort(([a, {time}], [b, other]) => compareText(time ?? '', other.time ?? '') || compareText(a, b));
+  updaters.sort(([a, {time}], [b, other]) => byBytes(time ?? '', other.time ?? '') || byBytes(a, b));
   const firsts = new Map<string, string>();
   for (const [id, manager] of updaters) {
     if (count <= MAX_UPDATE_MANAGERS) return;

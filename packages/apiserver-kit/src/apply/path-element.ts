@@ -1,5 +1,6 @@
 import {goJson, goNumber, goQuote} from '../errors/go-text.ts';
 import {isJsonObject, type JsonValue, member} from '../json/json-value.ts';
+import {byBytes} from '../json/sorted-keys.ts';
 import type {ListType} from './value-type.ts';
 
 /**
@@ -103,7 +104,7 @@ export function compareElements(left: PathElement, right: PathElement): number {
   if (left[0] !== right[0]) return kinds.indexOf(left[0]!) - kinds.indexOf(right[0]!);
   switch (left[0]) {
     case 'f':
-      return compareText(left, right);
+      return byBytes(left, right);
     case 'i':
       return Number(left.slice(2)) - Number(right.slice(2));
     case 'v':
@@ -119,7 +120,7 @@ function compareKeys(left: PathElement, right: PathElement): number {
   for (let index = 0; index < a.length && index < b.length; index++) {
     const [name, value] = a[index]!;
     const [otherName, otherValue] = b[index]!;
-    const order = compareText(name, otherName) || compareValues(value, otherValue);
+    const order = byBytes(name, otherName) || compareValues(value, otherValue);
     if (order !== 0) return order;
   }
   return a.length - b.length;
@@ -131,28 +132,12 @@ function compareValues(left: JsonValue, right: JsonValue): number {
   if (order !== 0) return order;
   if (typeof left === 'number') return left - (right as number);
   if (typeof left === 'boolean') return Number(left) - Number(right);
-  if (typeof left === 'string') return compareText(left, right as string);
-  return compareText(goJson(left), goJson(right));
+  if (typeof left === 'string') return byBytes(left, right as string);
+  return byBytes(goJson(left), goJson(right));
 }
 
 function rank(value: JsonValue): number {
   if (Array.isArray(value)) return 3;
   if (value === null) return 5;
   return {number: 0, bigint: 0, string: 1, boolean: 2, object: 4}[typeof value as 'number'];
-}
-
-/** Order of the bytes of UTF-8. */
-export function compareText(left: string, right: string): number {
-  const length = Math.min(left.length, right.length);
-  for (let index = 0; index < length; index++) {
-    const a = left.charCodeAt(index);
-    const b = right.charCodeAt(index);
-    if (a === b) continue;
-    // A surrogate stands for a character beyond all that are written with one unit.
-    const leftIsHigh = a >= 0xd800 && a <= 0xdfff;
-    const rightIsHigh = b >= 0xd800 && b <= 0xdfff;
-    if (leftIsHigh === rightIsHigh) return a - b;
-    return leftIsHigh ? 1 : -1;
-  }
-  return left.length - right.length;
 }

@@ -1,5 +1,5 @@
-import {Buffer} from 'node:buffer';
 import {isJsonObject, type JsonObject, type JsonValue, setMember} from '../json/json-value.ts';
+import {sortedKeys} from '../json/sorted-keys.ts';
 import {canonicalBase64} from './go-base64.ts';
 import {canonicalMicroTime, canonicalTime} from './go-time.ts';
 import {formatQuantity, parseQuantity, quantityMessage} from './quantity.ts';
@@ -175,7 +175,7 @@ function mapShape(item: Shape): Shape {
     read(value, place) {
       if (!isJsonObject(value)) throw mismatch(value, this.name, place);
       const result: JsonObject = {};
-      for (const key of Object.keys(value).toSorted(byUtf8)) {
+      for (const key of sortedKeys(value)) {
         const each = value[key];
         if (each === undefined) continue;
         const read = each === null ? item.zero() : item.read(each, {...place, path: `${place.path}.${key}`});
@@ -186,12 +186,6 @@ function mapShape(item: Shape): Shape {
     zero: () => null,
     isEmpty: (value) => value === null || (isJsonObject(value) && Object.keys(value).length === 0),
   };
-}
-
-/** Go sorts keys by their bytes. */
-function byUtf8(a: string, b: string): number {
-  if (a === b) return 0;
-  return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }
 
 interface StructField {

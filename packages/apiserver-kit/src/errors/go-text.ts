@@ -56,7 +56,10 @@ export function goJson(value: unknown): string {
 }
 
 function jsonText(text: string): string {
-  return JSON.stringify(text).replaceAll(/[<>&\u2028\u2029]/g, (found) => {
+  const json = JSON.stringify(text);
+  // Most texts have none, and there may be very many.
+  if (!/[<>&\u2028\u2029]/.test(json)) return json;
+  return json.replaceAll(/[<>&\u2028\u2029]/g, (found) => {
     return `\\u${found.charCodeAt(0).toString(16).padStart(4, '0')}`;
   });
 }

@@ -88,6 +88,9 @@ function detailsOf(resource: GroupName, name: string, more: StatusDetails = {}):
   };
 }
 
+/** Nobody reads more of them, and there may be as many as values in an object. */
+const MOST_ERRORS = 1_000;
+
 /**
  * The errors of Kubernetes, in its words.
  *
@@ -132,12 +135,13 @@ export const statusErrors = {
   },
   /** @param kind group and kind, not the resource */
   invalid(kind: GroupName, name: string, errors: readonly FieldError[]): StatusError {
-    const causes = errors.map(({type, field, message}) => ({reason: type, message, field}));
+    const told = errors.slice(0, MOST_ERRORS);
+    const causes = told.map(({type, field, message}) => ({reason: type, message, field}));
     const what = `${qualifiedName(kind)} ${quote(name)} is invalid`;
     return new StatusError(
       422,
       'Invalid',
-      errors.length === 0 ? what : `${what}: ${describeFieldErrors(errors)}`,
+      errors.length === 0 ? what : `${what}: ${describeFieldErrors(told)}`,
       detailsOf(kind, name, {causes}),
     );
   },

@@ -1,5 +1,6 @@
 import {describe, expect, test} from '@jest/globals';
 import {describeFieldErrors} from '../errors/field-error.ts';
+import {statusErrors} from '../errors/status-error.ts';
 import type {ObjectMeta} from '../kube-object.ts';
 import {subdomainProblems} from './name-rules.ts';
 import {validateObjectMeta, validateObjectMetaUpdate} from './object-meta-validation.ts';
@@ -83,4 +84,12 @@ describe('validateObjectMetaUpdate', () => {
       },
     ]);
   });
+});
+
+test('very many labels that are wrong are all found, and some of them are told', () => {
+  const labels = Object.fromEntries(Array.from({length: 150_000}, (_, index) => [`-${index}`, 'good']));
+  const rules = {namespaced: true, custom: false, validateName: () => []};
+  const errors = validateObjectMeta({name: 'one', namespace: 'default', labels}, rules);
+  expect(errors).toHaveLength(150_000);
+  expect(statusErrors.invalid({group: '', name: 'ConfigMap'}, 'one', errors).details?.causes).toHaveLength(1_000);
 });

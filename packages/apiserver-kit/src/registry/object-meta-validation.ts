@@ -40,10 +40,13 @@ export function validateObjectMeta(metadata: ObjectMeta, rules: ObjectMetaRules)
   if (generation !== undefined && generation < 0) {
     errors.push(fieldErrors.invalid('metadata.generation', generation, 'must be greater than or equal to 0'));
   }
-  errors.push(...labelErrors(metadata.labels), ...annotationErrors(annotations));
-  errors.push(...ownerErrors(metadata.ownerReferences ?? []));
-  errors.push(...finalizerErrors(metadata.finalizers ?? [], rules.custom));
-  return errors;
+  // Not as arguments of a call: there may be more of them than the stack takes.
+  return errors.concat(
+    labelErrors(metadata.labels),
+    annotationErrors(annotations),
+    ownerErrors(metadata.ownerReferences ?? []),
+    finalizerErrors(metadata.finalizers ?? [], rules.custom),
+  );
 }
 
 /** What an update may not change, beside what is wrong with the metadata itself. @param next UID and times of `old` filled in */
@@ -75,9 +78,11 @@ export function validateObjectMetaUpdate(next: ObjectMeta, old: ObjectMeta): Fie
     if (next[field] !== old[field])
       errors.push(fieldErrors.invalid(`metadata.${field}`, next[field] ?? null, 'field is immutable'));
   }
-  errors.push(...labelErrors(next.labels), ...annotationErrors(next.annotations));
-  errors.push(...ownerErrors(next.ownerReferences ?? []));
-  return errors;
+  return errors.concat(
+    labelErrors(next.labels),
+    annotationErrors(next.annotations),
+    ownerErrors(next.ownerReferences ?? []),
+  );
 }
 
 function labelErrors(labels: ObjectMeta['labels']): FieldError[] {

@@ -1,6 +1,6 @@
 import {randomUUID} from 'node:crypto';
 import type {AdmissionAttributes, AdmissionPlugin, Operation} from '../admission/admission.ts';
-import {type FieldManager, withoutNewTimes} from '../apply/field-manager.ts';
+import {type FieldManager, withoutManagedFields, withoutNewTimes} from '../apply/field-manager.ts';
 import {type CachedObject, type CacheWrite, ResourceCache} from '../cache/resource-cache.ts';
 import type {Clock} from '../clock.ts';
 import type {FieldError} from '../errors/field-error.ts';
@@ -21,6 +21,7 @@ import {validateObjectMeta, validateObjectMetaUpdate} from './object-meta-valida
 import type {RequestContext} from './request-context.ts';
 import type {Resource, ResourceVersion} from './resource.ts';
 import {type StoredAnswer, unstored} from './stored-answer.ts';
+import {StoredSize} from './stored-size.ts';
 import {VersionRules} from './version-rules.ts';
 
 /** What the stores of a server share. */
@@ -180,9 +181,12 @@ export class ResourceStore {
   async #createOnce(context: RequestContext, shaped: KubeObject, options: CreateOptions): Promise<StoredAnswer> {
     const {strategy} = this.#resource;
     const rules = this.rules(context.version);
+    const size = this.#sizeOf(shaped);
     const resourceVersion = shaped.metadata.resourceVersion ?? '';
     // What the server sets from here on was written by nobody.
-    const object = {...this.#withManagedFields(context, undefined, this.#newObject(context, shaped), options)};
+    const object = {
+      ...this.#withManagedFields(context, undefined, this.#newObject(context, shaped), {...options, size}),
+    };
     object.metadata = {...object.metadata};
     if (this.#resource.custom && rules.version.subresources.status === true) delete object['status'];
     const admission = {operation: 'CREATE', context, object, oldObject: undefined, options: options.options} as const;
@@ -203,6 +207,7 @@ export class ResourceStore {
     if (present !== undefined) throw this.#alreadyExists(name, present.object);
     const stored = this.#inStorageVersion(object, rules);
     if (context.dryRun) return unstored(stored);
+    size.assertStorable();
     try {
       return (await this.#write({key, expected: 0, object: stored}))!;
     } catch (error) {
@@ -288,8 +293,9 @@ export class ResourceStore {
     const shaped = options.isShaped === true ? changed : rules.shape(cloneJson(changed), () => {});
     this.#checkUid(context, current.metadata.name ?? '', current.metadata.uid, options.uid);
     this.#checkVersion(current, shaped);
+    const size = this.#sizeOf(shaped);
     // What the server sets from here on was written by nobody.
-    const written = this.#withManagedFields(context, current, shaped, options);
+    const written = this.#withManagedFields(context, current, shaped, {...options, size});
     const next = this.#nextObject(context, current, written, rules.version);
     await strategy.prepareForUpdate?.(next, current, context);
     if (this.#hasGeneration) this.#countGeneration(current, next, rules.version);
@@ -311,6 +317,7 @@ export class ResourceStore {
     if (context.dryRun) return unstored(object);
     if (!mayGo) {
       if (jsonEqual(object, stored.object)) return stored;
+      size.assertStorable();
       return (await this.#write({key, expected: stored.revision, object}))!;
     }
     await this.#write({key, expected: stored.revision, object: undefined});
@@ -500,12 +507,20 @@ export class ResourceStore {
     ];
   }
 
+  /** @throws StatusError 500 of what Kubernetes would not store, where it is dear to find that out later */
+  #sizeOf(object: KubeObject): StoredSize {
+    const size = new StoredSize(object, this.#resource.custom);
+    size.assertManageable();
+    return size;
+  }
+
   #withManagedFields(
     context: RequestContext,
     live: KubeObject | undefined,
     next: KubeObject,
-    {keepManagedFields = false}: {keepManagedFields?: boolean},
+    {keepManagedFields = false, size}: {keepManagedFields?: boolean; size: StoredSize},
   ): KubeObject {
+    if (!size.isManaged) return withoutManagedFields(next);
     if (keepManagedFields) return next;
     const {fieldManager: manager, subresource} = context;
     const {apiVersion} = this.rules(context.version);

@@ -32,15 +32,15 @@ const blocking: ReadonlySet<string> = new Set([
  */
 export function validateObject(object: KubeObject, schema: Schema, options: ValidateObjectOptions = {}): FieldError[] {
   const {old, found = []} = options;
-  const errors = [...found];
-  if (options.subresource === 'status') errors.push(...statusErrors(object, schema, old));
-  else {
-    errors.push(...validateValue(object, schema, old === undefined ? {} : {old}));
-    errors.push(...embeddedResourceErrors(object, schema));
-  }
+  // Not as arguments of a call: there may be more of them than the stack takes.
+  let errors = found.concat(
+    options.subresource === 'status'
+      ? statusErrors(object, schema, old)
+      : validateValue(object, schema, old === undefined ? {} : {old}).concat(embeddedResourceErrors(object, schema)),
+  );
   const duplicates = duplicatesInLists(object, schema);
   const wereThere = duplicates.length > 0 && old !== undefined && duplicatesInLists(old, schema).length > 0;
-  if (!wereThere) errors.push(...duplicates);
+  if (!wereThere) errors = errors.concat(duplicates);
   const rules = compileRules(schema);
   if (!rules.exist) return errors;
   if (errors.some(({type}) => blocking.has(type))) {
