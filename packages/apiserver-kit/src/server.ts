@@ -158,7 +158,8 @@ function tlsOptions({cert, key, clientCa}: NonNullable<ListenOptions['tls']>) {
   return {
     cert,
     key,
-    handshakeTimeout: 10_000,
+    // As for heads: when thousands come at the same time, the last ones wait for all others.
+    handshakeTimeout: limits.headersTimeout,
     // Who has no certificate, or one of somebody else, may still have a token.
     ...(clientCa !== undefined && {ca: clientCa, requestCert: true, rejectUnauthorized: false}),
   };

@@ -1,6 +1,7 @@
 import {once} from 'node:events';
 import {createServer} from 'node:http';
 import {type AddressInfo, connect} from 'node:net';
+import {Duplex} from 'node:stream';
 import {text} from 'node:stream/consumers';
 import {afterAll, beforeAll, expect, test} from '@jest/globals';
 import {refuseClient} from './client-error.ts';
@@ -28,3 +29,20 @@ test.each([
   expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${code} `));
   expect(JSON.parse(answer.slice(answer.indexOf('\r\n\r\n')))).toMatchObject({kind: 'Status', code});
 });
+
+test.each(['ERR_TLS_HANDSHAKE_TIMEOUT', 'ERR_SSL_HTTP_REQUEST', 'ECONNRESET', 'EPIPE', undefined])(
+  '%s is no error of HTTP, and is not answered',
+  (code) => {
+    const written: unknown[] = [];
+    const socket = new Duplex({
+      read() {},
+      write(chunk, _, done) {
+        written.push(chunk);
+        done();
+      },
+    });
+    refuseClient(Object.assign(new Error('no'), code === undefined ? {} : {code}), socket);
+    expect(written).toEqual([]);
+    expect(socket.destroyed).toBe(true);
+  },
+);

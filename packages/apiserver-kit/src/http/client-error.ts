@@ -1,11 +1,15 @@
 import type {Duplex} from 'node:stream';
 import {StatusError, statusErrors} from '../errors/status-error.ts';
 
+const REQUEST_TIMEOUT = 'ERR_HTTP_REQUEST_TIMEOUT';
+
 /** Answers what is not HTTP, or not as Node reads it, and closes the connection. */
 export function refuseClient(error: Error & {code?: string}, socket: Duplex): void {
-  // Where nobody listens any more, or an answer is under way, there is nothing to say.
+  // Where nobody listens any more, or an answer is under way, there is nothing to say. Node tells of failed and slow TLS handshakes, too:
+  // an answer would reach the client when it is through with its own, before it has asked for anything.
   const {_httpMessage: answering} = socket as Duplex & {_httpMessage?: unknown};
-  if (!socket.writable || error.code === 'ECONNRESET' || (answering !== undefined && answering !== null)) {
+  const isOfHttp = error.code?.startsWith('HPE_') === true || error.code === REQUEST_TIMEOUT;
+  if (!socket.writable || !isOfHttp || (answering !== undefined && answering !== null)) {
     socket.destroy();
     return;
   }
@@ -31,7 +35,7 @@ function statusOf(code: string): StatusError {
       );
     case 'HPE_HEADER_OVERFLOW':
       return new StatusError(431, 'RequestHeaderFieldsTooLarge', 'the head of the request is too large');
-    case 'ERR_HTTP_REQUEST_TIMEOUT':
+    case REQUEST_TIMEOUT:
       return new StatusError(408, 'RequestTimeout', 'the request was not received in time');
     default:
       return statusErrors.badRequest('the request is not HTTP/1.1');

@@ -33,7 +33,7 @@ export async function readBody(
     let size = 0;
     const settle = (end: () => void): void => {
       clearTimeout(timer);
-      request.off('data', onData).off('end', onEnd).off('error', onError).off('close', onClose);
+      request.off('data', onData).off('end', onEnd).off('error', onGone).off('close', onGone);
       end();
     };
     const fail = (error: unknown): void =>
@@ -50,9 +50,9 @@ export async function readBody(
       } else chunks.push(chunk);
     };
     const onEnd = (): void => settle(() => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)));
-    const onError = (error: Error): void => fail(error);
-    const onClose = (): void => fail(statusErrors.badRequest('unexpected EOF'));
+    // The client went away, or its connection broke: that is no error of the server.
+    const onGone = (): void => fail(statusErrors.badRequest('unexpected EOF'));
     const timer = setTimeout(() => fail(statusErrors.timeout('request body was not received in time', 1)), timeoutMs);
-    request.on('data', onData).on('end', onEnd).on('error', onError).on('close', onClose);
+    request.on('data', onData).on('end', onEnd).on('error', onGone).on('close', onGone);
   });
 }
