@@ -14,7 +14,7 @@ import {
   waitForObject,
 } from '@kruntimes/reconciler-kit/testing';
 import {type CommandResult, command} from './support/command.ts';
-import {ExecKubelet} from './support/exec-kubelet.ts';
+import {type ExecNode, startExecNode} from './support/exec-node.ts';
 import {kubectlDescribe} from './support/kubectl.ts';
 import {kubectlPrograms} from './support/kubectl-versions.ts';
 
@@ -33,7 +33,8 @@ const program = `
 let controlPlane: ControlPlaneAccess;
 let directory: string;
 let node: RunningNode;
-let commandNode: RunningNode;
+/** For exec, which the local node does not have. */
+let commandNode: ExecNode;
 
 /** A node with a Pod `target` in a namespace. */
 interface RunningNode {
@@ -45,12 +46,12 @@ beforeAll(async () => {
   controlPlane = await sharedControlPlane();
   directory = await mkdtemp(join(tmpdir(), 'kubectl-'));
   node = await startNode();
-  commandNode = await startCommandNode();
+  commandNode = await startExecNode(controlPlane);
 }, 180_000);
 
 afterAll(async () => {
   await node?.stop();
-  await commandNode?.stop();
+  await commandNode?.[Symbol.asyncDispose]();
   await rm(directory, {recursive: true, force: true});
 });
 
@@ -103,28 +104,6 @@ async function startNode(): Promise<RunningNode> {
     await guard.close();
     await client.kind(kinds.Node).delete({name: namespace});
     await client.transport.close();
-  };
-  return {namespace, stop};
-}
-
-/** For exec, which the local node does not have: its kubelet runs any command here. */
-async function startCommandNode(): Promise<RunningNode> {
-  const namespace = await controlPlane.createNamespace();
-  const {cert, key} = controlPlane.issueCertificate({commonName: `system:node:${namespace}`, hosts: ['127.0.0.1']});
-  const kubelet = new ExecKubelet({cert, key, ca: controlPlane.ca});
-  await kubelet.start();
-  const client = new Client(new Transport(controlPlane.config));
-  const nodes = client.kind(kinds.Node);
-  await nodes.create({metadata: {name: namespace}});
-  const addresses = [{type: 'InternalIP', address: '127.0.0.1'}];
-  const body = {status: {addresses, daemonEndpoints: {kubeletEndpoint: {Port: kubelet.port}}}};
-  await nodes.patchStatus({name: namespace}, {type: 'merge', body});
-  const containers = [{name: 'main', image: 'x'}];
-  await client.kind(kinds.Pod).create({metadata: {name: 'target', namespace}, spec: {nodeName: namespace, containers}});
-  const stop = async (): Promise<void> => {
-    await nodes.delete({name: namespace});
-    await client.transport.close();
-    await kubelet.close();
   };
   return {namespace, stop};
 }
