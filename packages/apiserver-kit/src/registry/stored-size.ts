@@ -12,14 +12,14 @@ const MANY_FIELDS = 200;
 
 /** How large an object is, by bounds that hold in any encoding: what is refused here, Kubernetes refuses, too. */
 export class StoredSize {
-  readonly #namesCount: boolean;
+  readonly #isJson: boolean;
   #values = 0;
   #bytes = 0;
   #managedBytes = 0;
 
-  /** @param namesCount whether it is kept with the names of its fields: custom objects are, others have numbers */
-  constructor({metadata, ...rest}: KubeObject, namesCount: boolean) {
-    this.#namesCount = namesCount;
+  /** @param isJson Kubernetes keeps it as JSON, as it does custom objects; others as protobuf, without the names of fields */
+  constructor({metadata, ...rest}: KubeObject, isJson: boolean) {
+    this.#isJson = isJson;
     const {managedFields: _, ...others} = metadata;
     this.#add(others);
     this.#add(rest);
@@ -46,20 +46,22 @@ export class StoredSize {
 
   #add(value: JsonValue): void {
     this.#values++;
-    if (typeof value === 'string') this.#bytes += value.length;
+    if (typeof value === 'string') this.#bytes += value.length + 2;
+    else if (typeof value !== 'object') this.#bytes += 1;
     // It is known already that it is too large.
     if (typeof value !== 'object' || value === null || this.#bytes > 2 * STORED_LIMIT) return;
     if (Array.isArray(value)) {
-      this.#bytes += value.length;
+      if (this.#isJson) this.#bytes += value.length;
       for (const item of value) this.#add(item);
       return;
     }
+    this.#bytes += 2;
     const keys = Object.keys(value);
-    const isNamed = this.#namesCount || keys.length > MANY_FIELDS;
+    const isNamed = this.#isJson || keys.length > MANY_FIELDS;
     for (const key of keys) {
       const inner = value[key];
       if (inner === undefined) continue;
-      this.#bytes += isNamed ? key.length + 4 : 2;
+      if (isNamed) this.#bytes += key.length + 4;
       // `"f:key":{},`
       this.#managedBytes += key.length + 8;
       this.#add(inner);
