@@ -16,6 +16,18 @@ describe('CertificateAuthority', () => {
     expect(certificate.verify(certificate.publicKey)).toBe(true);
   });
 
+  test('is valid for as long as it is told, and so is what it signs', () => {
+    const lasting = CertificateAuthority.import(
+      CertificateAuthority.create('lasting', {validDays: 3650}).export('lasting'),
+    );
+    const year = new Date().getUTCFullYear() + 9;
+    for (const pem of [lasting.certificate, lasting.issue({commonName: 'a'}).cert]) {
+      expect(new X509Certificate(pem).validToDate.getUTCFullYear()).toBeGreaterThanOrEqual(year);
+    }
+    const short = new X509Certificate(authority.issue({commonName: 'a'}).cert);
+    expect(short.validTo).toBe(new X509Certificate(authority.certificate).validTo);
+  });
+
   test('signs a certificate for hosts and addresses', () => {
     const {cert} = authority.issue({commonName: 'server', hosts: ['127.0.0.1', 'localhost', '::1', '2001:db8::ff:0']});
     const certificate = new X509Certificate(cert);

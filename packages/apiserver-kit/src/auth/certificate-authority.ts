@@ -1,4 +1,12 @@
-import {createHash, createPublicKey, generateKeyPairSync, type KeyObject, randomBytes, sign} from 'node:crypto';
+import {
+  createHash,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+  randomBytes,
+  sign,
+  X509Certificate,
+} from 'node:crypto';
 import {isIP} from 'node:net';
 
 /** A certificate and its private key, both PEM. */
@@ -16,6 +24,11 @@ export interface CertificateRequest {
   hosts?: readonly string[];
 }
 
+export interface CertificateAuthorityOptions {
+  /** From now on; not after 2049. Default 30. */
+  validDays?: number;
+}
+
 /**
  * Signs the certificates of a cluster. Node can check certificates but cannot make them, and a library for
  * it would be a dependency of everyone who only wants to start a server: so here is the little DER it takes.
@@ -27,15 +40,20 @@ export class CertificateAuthority {
   readonly #privateKey: string;
   readonly #name: Buffer;
   readonly #keyId: Buffer;
+  readonly #notAfter: Date;
 
   private constructor(commonName: string, certificate: string, privateKey: string) {
     this.certificate = certificate;
     this.#privateKey = privateKey;
     this.#name = distinguishedName({commonName});
+    this.#notAfter = new X509Certificate(certificate).validToDate;
     this.#keyId = keyIdentifier(publicKeyOf(privateKey));
   }
 
-  static create(commonName = 'test-ca'): CertificateAuthority {
+  static create(
+    commonName = 'test-ca',
+    {validDays = VALID_DAYS}: CertificateAuthorityOptions = {},
+  ): CertificateAuthority {
     const {privateKey, publicKey} = generateKeyPairSync('ec', {namedCurve: 'P-256'});
     const name = distinguishedName({commonName});
     const keyId = keyIdentifier(spki(publicKey));
@@ -49,6 +67,7 @@ export class CertificateAuthority {
         extension(oid.subjectKeyIdentifier, false, octetString(keyId)),
       ],
       signingKey: pem(privateKey),
+      notAfter: new Date(Date.now() + validDays * DAY_MS),
     });
     return new CertificateAuthority(commonName, certificate, pem(privateKey));
   }
@@ -62,7 +81,7 @@ export class CertificateAuthority {
     return {commonName, cert: this.certificate, key: this.#privateKey};
   }
 
-  /** A certificate that is good for a server on `hosts` and for a client that is `commonName`. Valid for 30 days. */
+  /** A certificate that is good for a server on `hosts` and for a client that is `commonName`. Valid as long as the authority is. */
   issue(request: CertificateRequest): KeyPair {
     const {privateKey, publicKey} = generateKeyPairSync('ec', {namedCurve: 'P-256'});
     const hosts = request.hosts ?? [];
@@ -78,6 +97,7 @@ export class CertificateAuthority {
         ...(hosts.length > 0 ? [extension(oid.subjectAltName, false, sequence(...hosts.map(alternativeName)))] : []),
       ],
       signingKey: this.#privateKey,
+      notAfter: this.#notAfter,
     });
     return {cert, key: pem(privateKey)};
   }
@@ -98,6 +118,7 @@ const oid = {
 } as const;
 
 const DAY_MS = 86_400_000;
+const VALID_DAYS = 30;
 
 function signCertificate(parts: {
   issuer: Buffer;
@@ -105,6 +126,7 @@ function signCertificate(parts: {
   publicKey: Buffer;
   extensions: Buffer[];
   signingKey: string;
+  notAfter: Date;
 }): string {
   const algorithm = sequence(objectId(oid.ecdsaWithSha256));
   // A cleared top bit keeps the serial number positive, a set second one keeps its DER form minimal.
@@ -116,7 +138,7 @@ function signCertificate(parts: {
     algorithm,
     parts.issuer,
     // From yesterday: clocks of a machine and of its containers need not agree to the second.
-    sequence(utcTime(Date.now() - DAY_MS), utcTime(Date.now() + 30 * DAY_MS)),
+    sequence(utcTime(Date.now() - DAY_MS), utcTime(parts.notAfter.getTime())),
     parts.subject,
     parts.publicKey,
     tagged(0xa3, sequence(...parts.extensions)),
