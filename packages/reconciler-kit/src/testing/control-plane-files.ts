@@ -27,26 +27,34 @@ export interface ControlPlaneIdentities {
   serviceAccountKey: string;
 }
 
-export function createIdentities(): ControlPlaneIdentities {
+export function createIdentities(validDays?: number): ControlPlaneIdentities {
   const {privateKey} = generateKeyPairSync('ec', {namedCurve: 'P-256'});
   return {
-    authority: CertificateAuthority.create().export(),
+    authority: createAuthority(validDays).export(),
     adminToken: randomBytes(24).toString('hex'),
     serviceAccountKey: privateKey.export({type: 'pkcs8', format: 'pem'}).toString(),
   };
 }
 
-/** An authority that ends too soon is replaced. */
-const LEAST_VALIDITY_MS = 15 * 86_400_000;
+function createAuthority(validDays: number | undefined): CertificateAuthority {
+  return CertificateAuthority.create(undefined, validDays === undefined ? {} : {validDays});
+}
+
+const DAY_MS = 86_400_000;
+/** Of a control plane that goes on: nobody renews certificates while it runs. */
+const KEPT_VALID_DAYS = 10 * 365;
+/** An authority that ends too soon is replaced at the next start. */
+const LEAST_VALID_DAYS = 5 * 365;
 
 /** The identities that a directory had when it was last used, else new ones, which it then keeps. */
 export async function keptIdentities(directory: string): Promise<ControlPlaneIdentities> {
   const path = join(directory, 'identities.json');
   const text = await readFile(path, 'utf8').catch(() => undefined);
-  let identities = text === undefined ? createIdentities() : (JSON.parse(text) as ControlPlaneIdentities);
+  let identities =
+    text === undefined ? createIdentities(KEPT_VALID_DAYS) : (JSON.parse(text) as ControlPlaneIdentities);
   const {validToDate} = new X509Certificate(identities.authority.cert);
-  if (validToDate.getTime() - Date.now() < LEAST_VALIDITY_MS)
-    identities = {...identities, authority: CertificateAuthority.create().export()};
+  if (validToDate.getTime() - Date.now() < LEAST_VALID_DAYS * DAY_MS)
+    identities = {...identities, authority: createAuthority(KEPT_VALID_DAYS).export()};
   await writeFile(path, JSON.stringify(identities), {mode: 0o600});
   return identities;
 }

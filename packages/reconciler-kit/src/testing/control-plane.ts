@@ -34,6 +34,8 @@ export interface ControlPlaneOptions {
   durable?: boolean;
   /** Default 60 s. */
   startTimeoutMs?: number;
+  /** Told the process id of the API server each time it starts. */
+  onStart?: (pid: number) => void;
 }
 
 const START_ATTEMPTS = 3;
@@ -63,6 +65,7 @@ export class ControlPlane extends ControlPlaneAccess implements AsyncDisposable 
   readonly #guard: ProcessGuard;
   readonly #startTimeoutMs: number;
   readonly #stopSignal: NodeJS.Signals;
+  readonly #onStart: ((pid: number) => void) | undefined;
 
   constructor(
     state: ControlPlaneState,
@@ -74,10 +77,12 @@ export class ControlPlane extends ControlPlaneAccess implements AsyncDisposable 
       startTimeoutMs: number | undefined;
       /** Default SIGKILL: where all data is thrown away, there is nothing to end gracefully. */
       stopSignal?: NodeJS.Signals;
+      onStart?: ((pid: number) => void) | undefined;
     },
   ) {
     super(state);
     this.#stopSignal = parts.stopSignal ?? 'SIGKILL';
+    this.#onStart = parts.onStart;
     this.#apiServer = parts.apiServer;
     this.#storage = parts.storage;
     this.#guard = parts.guard;
@@ -88,6 +93,11 @@ export class ControlPlane extends ControlPlaneAccess implements AsyncDisposable 
     return this.#apiServer.pid;
   }
 
+  /** How the running API server ends. */
+  apiServerExited(): Promise<string> {
+    return this.#apiServer.exited();
+  }
+
   async killApiServer(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
     await this.#apiServer.kill(signal);
   }
@@ -95,15 +105,21 @@ export class ControlPlane extends ControlPlaneAccess implements AsyncDisposable 
   /** Kills it if it runs, starts it on the same port and data, waits until it is ready. */
   async restartApiServer(): Promise<void> {
     await this.#apiServer.kill();
-    this.#apiServer.start();
+    this.#startApiServer();
     await this.waitUntilReady();
   }
 
   /** For the first time. */
   async start(): Promise<void> {
     this.#storage?.process.start();
-    this.#apiServer.start();
+    this.#startApiServer();
     await this.waitUntilReady();
+  }
+
+  #startApiServer(): void {
+    this.#apiServer.start();
+    const {pid} = this.#apiServer;
+    if (pid !== undefined) this.#onStart?.(pid);
   }
 
   /** Until `/readyz` says ok. @throws ReconcilerKitError with the end of the log of the server that failed. */

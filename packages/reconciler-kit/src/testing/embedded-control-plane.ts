@@ -58,6 +58,7 @@ async function prepare(program: readonly string[], options: ControlPlaneOptions)
     apiServer,
     guard,
     startTimeoutMs: options.startTimeoutMs,
+    onStart: options.onStart,
     ...(kept && {stopSignal: 'SIGTERM'}),
   });
   await controlPlane.writeKubeconfig(state.kubeconfigPath, controlPlane.config);
