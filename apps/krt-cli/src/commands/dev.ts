@@ -6,7 +6,7 @@ import {setTimeout as delay} from 'node:timers/promises';
 import {kubeconfigFiles} from '../cluster-config.ts';
 import type {CommandContext} from '../command-context.ts';
 import {type DevPaths, devPaths} from '../dev/service/dev-paths.ts';
-import {DEV_CONTEXT, DevClaim, type DevState, readDevState} from '../dev/service/dev-state.ts';
+import {clearDevState, DEV_CONTEXT, DevClaim, type DevState, readDevState} from '../dev/service/dev-state.ts';
 import {changeFile, type KubeconfigEntry, withEntry, withoutEntry} from '../dev/service/kubeconfig-entry.ts';
 import {LogFollower} from '../dev/service/log-follower.ts';
 import {type ExitCode, exitCodes} from '../exit-code.ts';
@@ -37,27 +37,73 @@ export async function devUp(context: CommandContext, flags: DevUpFlags): Promise
   const format = parseOutputFormat(flags.output, ['table', 'json', 'yaml']);
   const paths = devPaths(context.terminal.env);
   using progress = new ProgressLine(context.terminal, context.clock, {quiet: flags.quiet ?? false});
-  const running = await readDevState(paths);
+  const update = (step: string): void => progress.update(step);
+  using interrupt = new InterruptScope();
+  const {signal} = interrupt;
+  const running = await untilNotStopping(paths, signal, update);
   if (running !== undefined) {
-    await untilReady(paths, running.pid, (step) => progress.update(step));
+    await untilReady(paths, running.pid, {progress: update, signal});
+    progress.clear();
     return await announce(context, paths, flags, format);
   }
   if (flags.detach) {
-    const child = await startDetached(context, paths);
-    await untilReady(paths, child, (step) => progress.update(step));
+    const child = await startDetached(context, paths).catch(unusable(paths));
+    try {
+      await untilReady(paths, child, {progress: update, signal, ownLog: true});
+    } catch (error) {
+      // Nobody waits for it any more.
+      if (signal.aborted) kill(child, 'SIGTERM');
+      throw error;
+    }
+    progress.clear();
     return await announce(context, paths, flags, format);
   }
-  await using claim = await DevClaim.take(paths);
+  return await inForeground(context, paths, {flags, format, interrupt, progress});
+}
+
+interface Foreground {
+  flags: DevUpFlags;
+  format: OutputFormat;
+  interrupt: InterruptScope;
+  progress: ProgressLine;
+}
+
+async function inForeground(
+  context: CommandContext,
+  paths: DevPaths,
+  {flags, format, interrupt, progress}: Foreground,
+): Promise<ExitCode> {
+  const {signal} = interrupt;
+  // Its terminal is closed: that is an end like Ctrl-C, and there is nobody left to talk to.
+  const hangUp = new AbortController();
+  // Without one (nohup) the signal keeps the meaning that it was given.
+  if (process.stderr.isTTY) process.once('SIGHUP', () => hangUp.abort());
+  const ending = AbortSignal.any([signal, hangUp.signal]);
+  // Somebody insists: what was started ends with this process anyway.
+  ending.addEventListener('abort', () => process.once('SIGINT', () => process.exit(exitCodes.interrupted)), {
+    once: true,
+  });
+  await using claim = await DevClaim.take(paths).catch(unusable(paths));
   if (claim === undefined) throw new KrtError('DEV_FAILED', 'another krt is just starting the local cluster');
-  using interrupt = new InterruptScope();
   const {DevService} = await import('../dev/service/dev-service.ts');
-  const service = await DevService.start({paths, claim, progress: (step) => progress.update(step)}).catch(failed);
+  const tell = (text: string): void => {
+    void write(context.terminal.stderr, `krt: ${text}\n`).catch(() => {});
+  };
+  const update = (step: string): void => {
+    if (!hangUp.signal.aborted) progress.update(ending.aborted ? 'stopping the local cluster' : step);
+  };
+  hangUp.signal.addEventListener('abort', () => progress.clear(), {once: true});
+  const service = await DevService.start({paths, claim, progress: update, tell}).catch((error: unknown) => {
+    signal.throwIfAborted();
+    return failed(error);
+  });
   try {
     progress.clear();
-    await announce(context, paths, flags, format);
-    await untilAborted(interrupt.signal);
+    signal.throwIfAborted();
+    if (!ending.aborted) await announce(context, paths, flags, format);
+    await untilAborted(ending);
   } finally {
-    progress.update('stopping the local cluster');
+    update('stopping the local cluster');
     await service.stop();
   }
   return exitCodes.ok;
@@ -111,11 +157,11 @@ export async function devLogs(context: CommandContext, flags: DevLogsFlags, name
 /** `krt dev reset` */
 export async function devReset(context: CommandContext): Promise<ExitCode> {
   const paths = devPaths(context.terminal.env);
-  await stopCluster(context, paths);
+  await stopCluster(context, paths).catch(unusable(paths));
   const [path = ''] = kubeconfigFiles(context.terminal.env);
   const text = await readFile(path, 'utf8').catch(() => '');
   if (text.includes(DEV_CONTEXT)) await changeKubeconfig(path, (config) => withoutEntry(config, DEV_CONTEXT));
-  await rm(paths.directory, {recursive: true, force: true});
+  await rm(paths.directory, {recursive: true, force: true}).catch(unusable(paths));
   await write(context.terminal.stdout, 'the local cluster and all its data are gone\n');
   return exitCodes.ok;
 }
@@ -144,11 +190,24 @@ async function announce(
 function failed(cause: unknown): never {
   const lines = (cause instanceof Error ? cause.message : String(cause))
     .split('\n')
-    .filter((line) => line.trim() !== '');
+    // Of a crash of Node, its message is what tells.
+    .filter((line) => line.trim() !== '' && !/^\s+at |^Node\.js v/.test(line));
   const [what = '', ...log] = lines;
   const why = log.at(-1);
   const message = `the local cluster did not start: ${what}${why === undefined ? '' : ` ${why.trim()}`}`;
   throw new KrtError('DEV_FAILED', message, {hint: 'krt dev logs shows more', cause});
+}
+
+/** Errors of the file system, in terms of what it was wanted for. */
+function unusable({directory}: DevPaths): (error: unknown) => never {
+  return (error) => {
+    if (error instanceof KrtError) throw error;
+    const why = error instanceof Error ? error.message : String(error);
+    throw new KrtError('DEV_FAILED', `cannot keep the local cluster in ${directory}: ${why}`, {
+      hint: 'XDG_DATA_HOME chooses another place',
+      cause: error,
+    });
+  };
 }
 
 async function changeKubeconfig(path: string, change: (text: string) => string): Promise<void> {
@@ -226,8 +285,30 @@ async function startDetached({terminal}: CommandContext, paths: DevPaths): Promi
   }
 }
 
+/** The cluster that runs, if there is one. One that is just being stopped is waited for. */
+async function untilNotStopping(
+  paths: DevPaths,
+  signal: AbortSignal,
+  progress: (step: string) => void,
+): Promise<DevState | undefined> {
+  for (;;) {
+    const state = await readDevState(paths);
+    if (state?.phase !== 'stopping') return state;
+    progress('waiting for the last local cluster to stop');
+    signal.throwIfAborted();
+    await delay(POLL_MS);
+  }
+}
+
+interface ReadyWait {
+  progress: (step: string) => void;
+  signal: AbortSignal;
+  /** The process was started for this, and has written why it ended. */
+  ownLog?: boolean;
+}
+
 /** @throws KrtError with the end of its log where the process ends instead */
-async function untilReady(paths: DevPaths, pid: number, progress: (step: string) => void): Promise<void> {
+async function untilReady(paths: DevPaths, pid: number, {progress, signal, ownLog}: ReadyWait): Promise<void> {
   const {startOfProcess} = await import('../dev/service/process-identity.ts');
   for (;;) {
     // Asked first: a process that has just written its state and ended is seen.
@@ -235,7 +316,10 @@ async function untilReady(paths: DevPaths, pid: number, progress: (step: string)
     const state = await readDevState(paths);
     if (state?.phase === 'ready') return;
     if (state) progress(state.step);
+    signal.throwIfAborted();
     if (!alive) {
+      if (!ownLog)
+        throw new KrtError('DEV_FAILED', `the krt that was starting the local cluster (process ${pid}) ended`);
       const log = await readFile(join(paths.logs, 'krt.log'), 'utf8').catch(() => '');
       const [last = 'it ended without a word'] = log.trimEnd().split('\n').slice(-1);
       // It has the hint already.
@@ -245,10 +329,10 @@ async function untilReady(paths: DevPaths, pid: number, progress: (step: string)
   }
 }
 
-/** Whether there was one. */
+/** Whether there was one, or what one has left behind. */
 async function stopCluster(context: CommandContext, paths: DevPaths): Promise<boolean> {
   const state = await readDevState(paths);
-  if (state === undefined) return false;
+  if (state === undefined) return await clearDevState(paths);
   using progress = new ProgressLine(context.terminal, context.clock);
   progress.update('stopping the local cluster');
   const deadline = performance.now() + STOP_TIMEOUT_MS;
@@ -258,6 +342,7 @@ async function stopCluster(context: CommandContext, paths: DevPaths): Promise<bo
     if (performance.now() > deadline) kill(state.pid, 'SIGKILL');
     await delay(POLL_MS);
   }
+  await clearDevState(paths);
   return true;
 }
 

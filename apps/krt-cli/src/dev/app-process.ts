@@ -8,6 +8,8 @@ export interface AppProcessOptions {
   args: readonly string[];
   logPath: string;
   guard: ProcessGuard;
+  /** Told the process id each time it starts. */
+  onStart?: (pid: number) => void;
 }
 
 const START_TIMEOUT_MS = 30_000;
@@ -20,12 +22,14 @@ export class AppProcess {
   readonly metricsAddress: string;
   readonly logPath: string;
   readonly #process: ServerProcess;
+  readonly #onStart: ((pid: number) => void) | undefined;
 
   private constructor(options: AppProcessOptions, ports: readonly number[]) {
     const {name, command, args, logPath, guard} = options;
     const [program = '', ...fixed] = command;
     this.name = name;
     this.logPath = logPath;
+    this.#onStart = options.onStart;
     this.healthAddress = `127.0.0.1:${ports[0]}`;
     this.metricsAddress = `127.0.0.1:${ports[1]}`;
     const addresses = [
@@ -46,6 +50,7 @@ export class AppProcess {
   /** Starts it and waits until it is ready. @throws with the end of its log when it is not. */
   async start(): Promise<void> {
     this.#process.start();
+    if (this.pid !== undefined) this.#onStart?.(this.pid);
     let ended: string | undefined;
     void this.#process.exited().then((how) => (ended = how));
     const deadline = performance.now() + START_TIMEOUT_MS;

@@ -54,6 +54,8 @@ export interface DevClusterOptions {
   logger?: Logger;
   /** A sentence for people about each step. */
   progress?: (step: string) => void;
+  /** Told of each process of controller, scheduler and of an API server of its own (`apiserver`) when it starts. */
+  onStart?: (name: string, pid: number) => void;
 }
 
 const SYSTEM_NAMESPACE = 'kruntimes-system';
@@ -139,6 +141,7 @@ export class DevCluster implements AsyncDisposable {
           args: [`--kubeconfig=${kubeconfig}`, ...scope, ...(options.args?.[name] ?? [])],
           logPath: join(logs, `${name}.log`),
           guard,
+          onStart: (pid) => options.onStart?.(name, pid),
         });
       };
       const [controller, scheduler] = await Promise.all([app('controller'), app('scheduler')]);
@@ -186,6 +189,11 @@ export class DevCluster implements AsyncDisposable {
 
   get nodeName(): string {
     return this.#nodeName;
+  }
+
+  /** The API server, where it is one of its own. */
+  get ownControlPlane(): ControlPlane | undefined {
+    return this.#ownControlPlane;
   }
 
   /** The node agent, which knows the processes of each Pod. @throws while it is stopped. */
@@ -301,6 +309,7 @@ async function startOwnControlPlane(
   const log = (line: string): void => progress(line);
   progress('starting the API server');
   return await startControlPlane({
+    onStart: (pid) => options.onStart?.('apiserver', pid),
     ...options.controlPlaneOptions,
     resolve: {goModule: kubeModule, log, ...options.controlPlaneOptions?.resolve},
   });

@@ -5,6 +5,7 @@ import {DevCluster} from '../dev-cluster.ts';
 import {apiServerProgram} from '../local-programs.ts';
 import type {DevPaths} from './dev-paths.ts';
 import {DEV_CONTEXT, type DevClaim} from './dev-state.ts';
+import {keepRunning} from './keep-running.ts';
 import {changeFile, type KubeconfigEntry, withEntry} from './kubeconfig-entry.ts';
 
 export interface DevServiceOptions {
@@ -12,20 +13,39 @@ export interface DevServiceOptions {
   claim: DevClaim;
   /** A sentence about each step. */
   progress: (step: string) => void;
+  /** What happens to its parts once it is ready. */
+  tell: (text: string) => void;
 }
 
 /** The local cluster of a user: as a {@link DevCluster}, but what is in it stays for the next time. */
 export class DevService {
   readonly #cluster: DevCluster;
   readonly #claim: DevClaim;
+  readonly #stopping = new AbortController();
+  readonly #care: Promise<unknown>;
 
-  private constructor(cluster: DevCluster, claim: DevClaim) {
+  private constructor(cluster: DevCluster, claim: DevClaim, tell: (text: string) => void) {
     this.#cluster = cluster;
     this.#claim = claim;
+    const {controller, scheduler, ownControlPlane} = cluster;
+    const {signal} = this.#stopping;
+    const kept = [controller, scheduler].map((app) => ({
+      name: app.name,
+      exited: async () => await app.exited(),
+      restart: async () => await app.restart(),
+    }));
+    if (ownControlPlane) {
+      kept.push({
+        name: 'apiserver',
+        exited: async () => await ownControlPlane.apiServerExited(),
+        restart: async () => await ownControlPlane.restartApiServer(),
+      });
+    }
+    this.#care = Promise.all(kept.map((each) => keepRunning(each, {signal, tell})));
   }
 
   /** Resolves when Runs can be created. */
-  static async start({paths, claim, progress}: DevServiceOptions): Promise<DevService> {
+  static async start({paths, claim, progress, tell}: DevServiceOptions): Promise<DevService> {
     const started = performance.now();
     await mkdir(paths.logs, {recursive: true, mode: 0o700});
     const cluster = await DevCluster.start({
@@ -37,8 +57,9 @@ export class DevService {
       },
       progress: (step) => {
         progress(step);
-        void claim.update({step});
+        background(claim.update({step}));
       },
+      onStart: (name, pid) => background(claim.addPart(name, pid)),
     });
     try {
       await ensureBashRuntime(cluster.client);
@@ -49,8 +70,9 @@ export class DevService {
         step: 'ready',
         startMs: Math.round(performance.now() - started),
         server: entry.server,
+        directory: cluster.directory,
       });
-      return new DevService(cluster, claim);
+      return new DevService(cluster, claim, tell);
     } catch (error) {
       await cluster.stop();
       throw error;
@@ -59,9 +81,17 @@ export class DevService {
 
   /** Ends all processes; what is stored stays. */
   async stop(): Promise<void> {
-    await this.#claim.update({phase: 'stopping', step: 'stopping'});
+    this.#stopping.abort();
+    // A full disk is no reason to leave processes behind.
+    await this.#claim.update({phase: 'stopping', step: 'stopping'}).catch(() => {});
     await this.#cluster.stop();
+    await this.#care;
   }
+}
+
+/** What is only noted for others must not end the cluster. */
+function background(work: Promise<void>): void {
+  work.catch(() => {});
 }
 
 function entryOf({controlPlane}: DevCluster): KubeconfigEntry {
