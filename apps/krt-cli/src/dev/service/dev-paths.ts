@@ -1,5 +1,5 @@
 import {homedir} from 'node:os';
-import {join} from 'node:path';
+import {isAbsolute, join} from 'node:path';
 
 /** Where the local cluster of a user keeps what it needs. */
 export interface DevPaths {
@@ -22,7 +22,9 @@ export interface DevPaths {
 export function devPaths(env: NodeJS.ProcessEnv, platform: NodeJS.Platform = process.platform): DevPaths {
   const home = env['HOME'] || homedir();
   const custom = platform === 'darwin' ? ['Library', 'Application Support'] : ['.local', 'share'];
-  const directory = join(env['XDG_DATA_HOME'] || join(home, ...custom), 'kruntimes', 'dev');
+  const data = env['XDG_DATA_HOME'] ?? '';
+  // The specification wants a relative path ignored: it would be another cluster in each directory.
+  const directory = join(isAbsolute(data) ? data : join(home, ...custom), 'kruntimes', 'dev');
   return {
     directory,
     controlPlane: join(directory, 'control-plane'),
