@@ -1,4 +1,4 @@
-import {type Clock, systemClock} from '../clock.ts';
+import {type Clock, systemClock, type Timer} from '../clock.ts';
 import {StatusError, statusErrors} from '../errors/status-error.ts';
 import type {KubeObject} from '../kube-object.ts';
 import {RevisionLog} from '../storage/revision-log.ts';
@@ -142,21 +142,9 @@ export class ResourceCache {
    * @throws StatusError 504 with the cause `ResourceVersionTooLarge`
    */
   async waitFor(revision: number, timeoutMs: number): Promise<void> {
-    if (this.revision >= revision) return;
-    this.#assertOpen();
-    await new Promise<void>((resolve, reject) => {
-      const waiter: Waiter = {
-        revision,
-        settle: (error) => {
-          timer.cancel();
-          this.#waiters.delete(waiter);
-          if (error === undefined) resolve();
-          else reject(error);
-        },
-      };
-      const timer = this.#clock.setTimeout(() => waiter.settle(tooLarge(revision, this.revision)), timeoutMs);
-      this.#waiters.add(waiter);
-    });
+    await this.#reach(revision, (fail) =>
+      this.#clock.setTimeout(() => fail(tooLarge(revision, this.revision)), timeoutMs),
+    );
   }
 
   /** Waits until the cache is not older than the storage is now: a read after it is consistent. */
@@ -400,19 +388,21 @@ export class ResourceCache {
     return count;
   }
 
-  /** Without a time limit: the storage has it, so it will come. */
-  async #reach(revision: number): Promise<void> {
+  /** @param limit starts a timer that gives up; without one: the storage has the revision, so it will come */
+  async #reach(revision: number, limit?: (fail: (error: Error) => void) => Timer): Promise<void> {
     if (this.revision >= revision) return;
     this.#assertOpen();
     await new Promise<void>((resolve, reject) => {
       const waiter: Waiter = {
         revision,
         settle: (error) => {
+          timer?.cancel();
           this.#waiters.delete(waiter);
           if (error === undefined) resolve();
           else reject(error);
         },
       };
+      const timer = limit?.((error) => waiter.settle(error));
       this.#waiters.add(waiter);
     });
   }

@@ -79,3 +79,23 @@ export const ACCUMULATOR = '@result';
 export function call(name: string, args: readonly Expr[], at: Position): Expr {
   return {kind: 'call', name, target: undefined, args, at};
 }
+
+/** The expressions that one is made of. */
+export function children(expression: Expr): readonly Expr[] {
+  switch (expression.kind) {
+    case 'select':
+      return [expression.operand];
+    case 'call':
+      return expression.target === undefined ? expression.args : [expression.target, ...expression.args];
+    case 'list':
+      return expression.elements.map(({value}) => value);
+    case 'map':
+      return expression.entries.flatMap(({key, value}) => [key, value]);
+    case 'struct':
+      return expression.fields.map(({value}) => value);
+    case 'comprehension':
+      return [expression.range, expression.init, expression.condition, expression.step, expression.result];
+    default:
+      return [];
+  }
+}

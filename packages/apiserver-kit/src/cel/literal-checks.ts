@@ -1,4 +1,4 @@
-import type {Call, Expr} from './ast.ts';
+import {type Call, children, type Expr} from './ast.ts';
 import {CelError} from './cel-error.ts';
 import type {CheckIssue} from './checker.ts';
 import {regularExpression} from './standard-library.ts';
@@ -13,7 +13,7 @@ export function literalIssues(root: Expr): CheckIssue[] {
 
 function visit(expression: Expr, issues: CheckIssue[]): void {
   if (expression.kind === 'call') checkCall(expression, issues);
-  for (const part of parts(expression)) visit(part, issues);
+  for (const part of children(expression)) visit(part, issues);
 }
 
 function checkCall({name, target, args}: Call, issues: CheckIssue[]): void {
@@ -43,7 +43,7 @@ export function patternProblem(expression: Expr): string | undefined {
       if (problem !== undefined) return problem;
     }
   }
-  for (const part of parts(expression)) {
+  for (const part of children(expression)) {
     const problem = patternProblem(part);
     if (problem !== undefined) return problem;
   }
@@ -62,23 +62,4 @@ function errorOf(attempt: () => unknown): string | undefined {
 
 function fails(attempt: () => unknown): boolean {
   return errorOf(attempt) !== undefined;
-}
-
-function parts(expression: Expr): readonly Expr[] {
-  switch (expression.kind) {
-    case 'select':
-      return [expression.operand];
-    case 'call':
-      return expression.target === undefined ? expression.args : [expression.target, ...expression.args];
-    case 'list':
-      return expression.elements.map(({value}) => value);
-    case 'map':
-      return expression.entries.flatMap(({key, value}) => [key, value]);
-    case 'struct':
-      return expression.fields.map(({value}) => value);
-    case 'comprehension':
-      return [expression.range, expression.init, expression.condition, expression.step, expression.result];
-    default:
-      return [];
-  }
 }

@@ -1,4 +1,4 @@
-import {call, type Expr, type ListExpr, type MapExpr, type StructExpr} from './ast.ts';
+import {call, children, type Expr, type ListExpr, type MapExpr, type StructExpr} from './ast.ts';
 import {CelError, type Position} from './cel-error.ts';
 import {type Token, tokenize} from './lexer.ts';
 import {type Extensions, expandMacro} from './macros.ts';
@@ -49,25 +49,6 @@ function requireDepth(root: Expr): void {
   for (let depth = 0; level.length > 0; depth++) {
     if (depth > MAX_TREE_DEPTH) throw new CelError('SYNTAX', `expression nests deeper than ${MAX_TREE_DEPTH}`);
     level = level.flatMap(children);
-  }
-}
-
-function children(expression: Expr): readonly Expr[] {
-  switch (expression.kind) {
-    case 'select':
-      return [expression.operand];
-    case 'call':
-      return expression.target === undefined ? expression.args : [expression.target, ...expression.args];
-    case 'list':
-      return expression.elements.map(({value}) => value);
-    case 'map':
-      return expression.entries.flatMap(({key, value}) => [key, value]);
-    case 'struct':
-      return expression.fields.map(({value}) => value);
-    case 'comprehension':
-      return [expression.range, expression.init, expression.condition, expression.step, expression.result];
-    default:
-      return [];
   }
 }
 

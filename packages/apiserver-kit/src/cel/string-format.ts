@@ -1,3 +1,4 @@
+import {shortEscapes} from '../errors/go-text.ts';
 import {evaluationError} from './cel-error.ts';
 import {formatDuration, formatTimestamp} from './time.ts';
 import {
@@ -13,23 +14,11 @@ import {
   Uint,
 } from './values.ts';
 
-const quotes: Readonly<Record<string, string>> = {
-  '\u0007': '\\a',
-  '\b': '\\b',
-  '\f': '\\f',
-  '\n': '\\n',
-  '\r': '\\r',
-  '\t': '\\t',
-  '\v': '\\v',
-  '\\': '\\\\',
-  '"': '\\"',
-};
-
 /** A string as a literal. */
 export function quoted(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: those are what is to be quoted.
   // oxlint-disable-next-line no-control-regex
-  return `"${text.toWellFormed().replaceAll(/[\u0007\b\f\n\r\t\v\\"]/g, (character) => quotes[character] ?? '')}"`;
+  return `"${text.toWellFormed().replaceAll(/[\u0007\b\f\n\r\t\v\\"]/g, (character) => shortEscapes[character] ?? '')}"`;
 }
 
 /** `format` with its clauses `%s %d %f %e %b %x %X %o %%` replaced by the values in order. @throws CelError */

@@ -5,7 +5,8 @@ export function goQuote(text: string): string {
 }
 
 const needsEscape = /["\\]|[^\x20-\x7e\p{L}\p{N}]/u;
-const shortEscapes: Readonly<Record<string, string>> = {
+/** Escape sequences of one letter in Go's and in CEL's literals, by the character that they stand for. */
+export const shortEscapes: Readonly<Record<string, string>> = {
   '"': '\\"',
   '\\': '\\\\',
   '\u0007': '\\a',

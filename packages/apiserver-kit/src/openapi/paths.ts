@@ -84,14 +84,7 @@ class PathBuilder {
     return {
       ...this.#list(id),
       ...this.#operations({
-        post: this.#verbs.has('create') && {
-          id: this.#id('create', id),
-          action: 'post',
-          parameters: WRITE_PARAMETERS,
-          response: object,
-          body: this.#body(object),
-          otherCodes: ['201', '202'],
-        },
+        post: this.#verbs.has('create') && this.#creation(id, object),
         delete: this.#verbs.has('deletecollection') && {
           id: this.#id('delete', `Collection${id}`),
           action: 'deletecollection',
@@ -139,14 +132,7 @@ class PathBuilder {
     const operations = {
       get: verbs.has('get') && {id: this.#id('read', id), action: 'get', parameters: [], response: object},
       ...this.#updates(id, object, verbs),
-      post: verbs.has('create') && {
-        id: this.#id('create', id),
-        action: 'post',
-        parameters: WRITE_PARAMETERS,
-        response: object,
-        body: this.#body(object),
-        otherCodes: ['201', '202'],
-      },
+      post: verbs.has('create') && this.#creation(id, object),
     };
     return this.#operations(operations, groupVersionKind);
   }
@@ -192,6 +178,17 @@ class PathBuilder {
       });
     }
     return json;
+  }
+
+  #creation(id: string, object: JsonObject): Described {
+    return {
+      id: this.#id('create', id),
+      action: 'post',
+      parameters: WRITE_PARAMETERS,
+      response: object,
+      body: this.#body(object),
+      otherCodes: ['201', '202'],
+    };
   }
 
   #body(schema: JsonObject): NonNullable<Operation['body']> {
