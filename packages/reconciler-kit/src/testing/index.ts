@@ -47,6 +47,13 @@ export {
   type RequestMatch,
 } from './fault-proxy.ts';
 export {freePorts} from './free-ports.ts';
+export {
+  type KubeProgram,
+  type ResolveGoProgramsOptions,
+  type ResolveKubeProgramOptions,
+  resolveGoPrograms,
+  resolveKubeProgram,
+} from './go-programs.ts';
 export {grantClusterRole} from './grant-cluster-role.ts';
 export {installDefinitions} from './install-definitions.ts';
 export {

@@ -4,7 +4,8 @@ import {homedir} from 'node:os';
 import {basename, join} from 'node:path';
 import {ReconcilerKitError} from '../errors.ts';
 import {withFileLock} from './file-lock.ts';
-import {buildKubeBinaries, moduleDigest} from './kube-binaries-build.ts';
+import {moduleDigest} from './go-build.ts';
+import {buildKubeBinaries} from './kube-binaries-build.ts';
 import {downloadKubeBinaries, ENVTEST_INDEX_URL} from './kube-binaries-download.ts';
 
 /** Kubernetes release that is downloaded or built unless told otherwise. */
@@ -131,7 +132,8 @@ async function removeLeftovers(cacheDirectory: string, target: string): Promise<
   for (const name of names.filter(isWork)) await rm(join(cacheDirectory, name), {recursive: true, force: true});
 }
 
-function defaultCacheDirectory(env: NodeJS.ProcessEnv): string {
+/** Where what was downloaded or built stays. */
+export function defaultCacheDirectory(env: NodeJS.ProcessEnv): string {
   return join(env['XDG_CACHE_HOME'] || join(env['HOME'] || homedir(), '.cache'), 'reconciler-kit');
 }
 
