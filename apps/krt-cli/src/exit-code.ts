@@ -7,7 +7,7 @@ import type {Run} from '@kruntimes/api-types';
  */
 export const exitCodes = {
   ok: 0,
-  /** `krt wait --for`: the Run ended in another phase than the one asked for. */
+  /** `krt wait --for`: the Run ended in another phase than the one asked for. `krt doctor`: there is a problem. */
   conditionNotMet: 1,
   /** Wrong flags or arguments; nothing was sent to the cluster. */
   usage: 2,
@@ -43,7 +43,10 @@ export const exitCodeRows: readonly ExitCodeRow[] = [
     code: '1-255',
     meaning: "the program's own exit code, when the Run Failed because its program did (128+n for signal n)",
   },
-  {code: '1', meaning: 'krt wait --for: the Run ended without reaching what was asked for'},
+  {
+    code: '1',
+    meaning: 'krt wait --for: the Run ended without reaching what was asked for; krt doctor: there is a problem',
+  },
   {code: '2', meaning: 'wrong flags or arguments; nothing was done'},
   {code: '122', meaning: 'krt stopped waiting (--wait-timeout, krt wait --timeout); the Run goes on'},
   {code: '123', meaning: 'the Run was Cancelled'},

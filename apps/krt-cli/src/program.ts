@@ -41,6 +41,7 @@ export function createProgram(host: ProgramHost): Command {
   addRun(program, host);
   addGet(program, host);
   addDescribe(program, host);
+  addWhy(program, host);
   addResult(program, host);
   addLogs(program, host);
   addArtifacts(program, host);
@@ -48,6 +49,7 @@ export function createProgram(host: ProgramHost): Command {
   addCancel(program, host);
   addDelete(program, host);
   addRuntime(program, host);
+  addDoctor(program, host);
   addDev(program, host);
   addCompletion(program, host);
   addVersion(program, host);
@@ -271,7 +273,7 @@ function addDescribe(program: Command, host: ProgramHost): void {
     .command('describe')
     .summary('show everything about Runs')
     .description(
-      'Shows what the cluster knows of Runs: source, phase, attempts, outputs, artifacts and conditions. As with kubectl, the word "run" may stand before the names.',
+      'Shows what the cluster knows of Runs: source, phase, attempts, outputs, artifacts and conditions; why each is where it is, and where its time went. As with kubectl, the word "run" may stand before the names.',
     )
     .addArgument(argument('<name...>', 'Runs to describe', {kind: 'runs'}));
   addExamples(command, host, [
@@ -282,6 +284,28 @@ function addDescribe(program: Command, host: ProgramHost): void {
     action(host, async (context, flags, args) => {
       const {describeRuns} = await import('./commands/describe.ts');
       return await describeRuns(context, flags, runNames(withoutKind(args)));
+    }),
+  );
+}
+
+function addWhy(program: Command, host: ProgramHost): void {
+  const command = program
+    .command('why')
+    .summary('say what a Run waits for or why it ended, and what helps')
+    .description(
+      'Says what a Run waits for, or why it ended as it did, what would help, and where its time went: in the queue, in preparing, in\n' +
+        'its program. It reads the Run, and as far as you may: its Runtime, its Pods and their events. What is not recorded is said so.',
+    )
+    .addArgument(argument('<name...>', 'Runs to explain', {kind: 'runs'}))
+    .addOption(option('-o, --output <format>', 'json or yaml', values('json', 'yaml')));
+  addExamples(command, host, [
+    ['why hello', 'what it waits for, and what to do'],
+    ["why hello -o json | jq '.times.steps'", 'how long each step took, in seconds'],
+  ]);
+  command.action(
+    action(host, async (context, flags, args) => {
+      const {explainRuns} = await import('./commands/why.ts');
+      return await explainRuns(context, flags, runNames(withoutKind(args)));
     }),
   );
 }
@@ -533,6 +557,34 @@ function addRuntime(program: Command, host: ProgramHost): void {
         flags,
         args.map((each) => objectName(each, 'runtime')),
       );
+    }),
+  );
+}
+
+function addDoctor(program: Command, host: ProgramHost): void {
+  const command = program
+    .command('doctor')
+    .summary('check an installation, and say what to do')
+    .description(
+      'Checks whether kruntimes works here, with your permissions and without changing anything: the API server, the kinds, what you\n' +
+        'may do in the namespace, the control plane, Runtimes and their Pods, and Runs that nobody cares for. One line each says ok, warning,\n' +
+        'problem or unknown, and what to do. What you may not see is unknown, and no problem. Exit code 1: there is a problem.',
+    )
+    .addOption(
+      option('--system-namespace <name>', 'namespace of the control plane (default: kruntimes-system)', {
+        kind: 'namespaces',
+      }),
+    )
+    .addOption(option('-o, --output <format>', 'json or yaml', values('json', 'yaml')));
+  addExamples(command, host, [
+    ['doctor', 'this cluster and namespace'],
+    ['doctor -n team-a --as ann', 'as another user, in another namespace'],
+    ['doctor -o json | jq -r \'.checks[] | select(.status != "ok") | .check\'', 'for scripts'],
+  ]);
+  command.action(
+    action(host, async (context, flags) => {
+      const {checkInstallation} = await import('./commands/doctor.ts');
+      return await checkInstallation(context, flags);
     }),
   );
 }

@@ -5,9 +5,12 @@ import type {ConnectionFlags} from '../connection.ts';
 import {formatDuration} from '../duration.ts';
 import {type ExitCode, exitCodes} from '../exit-code.ts';
 import {hasEnded} from '../follow-run.ts';
+import {explainRun, type RunExplanation} from '../run-explanation.ts';
 import {describePosition, runDurationMs} from '../run-position.ts';
+import {readSurroundings} from '../run-surroundings.ts';
 import {escapeControls, formatColumns} from '../table.ts';
 import {type Paint, painter, phaseStyle, type Terminal, write} from '../terminal.ts';
+import {formatList, formatTimes} from './why.ts';
 
 /** `krt describe NAME...` */
 export async function describeRuns(
@@ -21,7 +24,8 @@ export async function describeRuns(
       flags,
       async (connection) => {
         const run = await connection.runs.get(name, {namespace: connection.namespace});
-        const text = formatDescription(run, context.clock.now(), context.terminal);
+        const explanation = explainRun(await readSurroundings(connection, run, context.clock.now()));
+        const text = formatDescription(run, context.clock.now(), context.terminal, explanation);
         await write(context.terminal.stdout, i === 0 ? text : `\n${text}`);
       },
       {kind: 'Run', name},
@@ -30,8 +34,13 @@ export async function describeRuns(
   return exitCodes.ok;
 }
 
-/** Everything that the cluster knows of a Run, for people. */
-export function formatDescription(run: Run, nowMs: number, terminal: Pick<Terminal, 'stdout' | 'env'>): string {
+/** Everything that the cluster knows of a Run, for people; with an explanation also why, and where its time went. */
+export function formatDescription(
+  run: Run,
+  nowMs: number,
+  terminal: Pick<Terminal, 'stdout' | 'env'>,
+  explanation?: RunExplanation,
+): string {
   const paint = painter(terminal.stdout, terminal.env);
   const status = run.status ?? {phase: 'Pending' as const};
   const ended = hasEnded(run);
@@ -107,6 +116,14 @@ export function formatDescription(run: Run, nowMs: number, terminal: Pick<Termin
       ]),
     ),
   ];
+  if (explanation !== undefined) {
+    const {summary, findings, advice, times} = explanation;
+    sections.push(
+      formatList(paint, 'Why:', [summary, ...findings]),
+      formatList(paint, 'What helps:', advice),
+      formatTimes(paint, times),
+    );
+  }
   const tail = status.output?.tail;
   if (tail) {
     const lines = escapeControls(tail, {keepLines: true}).replace(/\n$/, '').replace(/^/gm, '  ');
