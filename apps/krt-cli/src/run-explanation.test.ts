@@ -198,8 +198,10 @@ describe('explainRun', () => {
         const run = runFixture('hello', each as Run['status'] & object, {cancelRequested});
         const explanation = explainRun(scene(run));
         expect(explanation.summary).not.toBe('');
-        const text = formatExplanation(explanation, (_, words) => words);
-        expect([...text].filter((each) => each !== '\n' && (each < ' ' || each === '\u007f'))).toEqual([]);
+        const words = formatExplanation(explanation, (_, given) => given);
+        expect(words.split('').filter((letter) => letter !== '\n' && (letter < ' ' || letter === '\u007f'))).toEqual(
+          [],
+        );
       }),
     );
   });
