@@ -56,7 +56,13 @@ function installDependencies() {
   const manifests = ['packages', 'apps'].flatMap((folder) =>
     readdirSync(join(root, folder)).map((name) => join(root, folder, name, 'package.json')),
   );
-  const inputs = ['package.json', 'pnpm-workspace.yaml', 'pnpm-lock.yaml', 'integration/package.json']
+  const inputs = [
+    'package.json',
+    'pnpm-workspace.yaml',
+    'pnpm-lock.yaml',
+    'integration/package.json',
+    'e2e/package.json',
+  ]
     .map((file) => join(root, file))
     .concat(manifests)
     .filter((file) => existsSync(file));

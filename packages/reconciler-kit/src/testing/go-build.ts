@@ -1,6 +1,6 @@
 import {spawn} from 'node:child_process';
 import {createHash} from 'node:crypto';
-import {readFile} from 'node:fs/promises';
+import {readdir, readFile} from 'node:fs/promises';
 import {join} from 'node:path';
 
 export interface GoBuildOptions {
@@ -20,10 +20,11 @@ export interface GoBuildOptions {
 
 const PROGRESS_INTERVAL_MS = 15_000;
 
-/** Names what a build of the module depends on: its pins, and the settings that are given. */
+/** Names what a build of the module depends on: its pins, the sources beside them, and the settings that are given. */
 export async function moduleDigest(goModule: string, ...settings: readonly string[]): Promise<string> {
   const hash = createHash('sha256');
-  for (const file of ['go.mod', 'go.sum']) hash.update(await readFile(join(goModule, file)));
+  const sources = (await readdir(goModule)).filter((file) => file.endsWith('.go')).toSorted();
+  for (const file of ['go.mod', 'go.sum', ...sources]) hash.update(await readFile(join(goModule, file)));
   for (const setting of settings) hash.update(`\0${setting}`);
   return hash.digest('hex').slice(0, 12);
 }

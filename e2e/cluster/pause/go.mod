@@ -1,0 +1,3 @@
+module kruntimes.io/e2e/pause
+
+go 1.26

@@ -1,0 +1,56 @@
+import {spawn} from 'node:child_process';
+
+export interface RunOptions {
+  env?: NodeJS.ProcessEnv;
+  input?: string;
+  cwd?: string;
+  /** Default 60 s. */
+  timeoutMs?: number;
+}
+
+export interface RunResult {
+  /** Exit code; 128 after a signal. */
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+/** Runs a program to its end, whatever its exit code. Rejects only if it cannot be started. */
+export async function runAnyway(
+  program: string,
+  args: readonly string[],
+  options: RunOptions = {},
+): Promise<RunResult> {
+  const {env = process.env, input = '', cwd, timeoutMs = 60_000} = options;
+  const child = spawn(program, args, {
+    env: {...env, PATH: `${env['PATH'] ?? ''}:/usr/sbin:/sbin`},
+    cwd,
+    stdio: 'pipe',
+    timeout: timeoutMs,
+    killSignal: 'SIGKILL',
+  });
+  const stdout: Buffer[] = [];
+  const stderr: Buffer[] = [];
+  child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
+  child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk));
+  // A program may end without reading what it is given.
+  child.stdin.on('error', () => {});
+  child.stdin.end(input);
+  const code = await new Promise<number>((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (status) => resolve(status ?? 128));
+  });
+  return {code, stdout: Buffer.concat(stdout).toString('utf8'), stderr: Buffer.concat(stderr).toString('utf8')};
+}
+
+/**
+ * Runs a program that must succeed.
+ *
+ * @returns its standard output
+ */
+export async function run(program: string, args: readonly string[], options: RunOptions = {}): Promise<string> {
+  const {code, stdout, stderr} = await runAnyway(program, args, options);
+  if (code !== 0)
+    throw new Error(`${program} ${args.join(' ').slice(0, 200)} ended with ${code}: ${stderr.trim().slice(-2_000)}`);
+  return stdout;
+}
