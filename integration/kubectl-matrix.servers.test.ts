@@ -1,22 +1,14 @@
 import {type ChildProcessWithoutNullStreams, spawn} from 'node:child_process';
 import {once} from 'node:events';
-import {mkdtemp, rm, writeFile} from 'node:fs/promises';
+import {mkdir, mkdtemp, readFile, rm, writeFile} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {afterAll, beforeAll, expect, jest, test} from '@jest/globals';
-import {NodeAgent} from '@kruntimes/krt-cli/dev';
-import {Client, EventRecorder, kinds, Transport} from '@kruntimes/reconciler-kit';
-import {
-  type ControlPlaneAccess,
-  defaultFlavour,
-  ProcessGuard,
-  sharedControlPlane,
-  waitForObject,
-} from '@kruntimes/reconciler-kit/testing';
+import {type ControlPlaneAccess, sharedControlPlane} from '@kruntimes/reconciler-kit/testing';
 import {type CommandResult, command} from './support/command.ts';
-import {type ExecNode, startExecNode} from './support/exec-node.ts';
 import {kubectlDescribe} from './support/kubectl.ts';
 import {kubectlPrograms} from './support/kubectl-versions.ts';
+import {type LocalNode, startLocalNode} from './support/local-node.ts';
 
 // A test runs up to twenty programs, on a machine that may have other things to do.
 jest.setTimeout(600_000);
@@ -32,54 +24,17 @@ const program = `
 
 let controlPlane: ControlPlaneAccess;
 let directory: string;
-let node: RunningNode;
-/** For exec, which the local node does not have. */
-let commandNode: ExecNode;
-
-/** A node with a Pod `target` in a namespace. */
-interface RunningNode {
-  namespace: string;
-  stop(): Promise<void>;
-}
+/** For logs, port-forward, exec, attach and cp. */
+let node: LocalNode;
 
 beforeAll(async () => {
   controlPlane = await sharedControlPlane();
   directory = await mkdtemp(join(tmpdir(), 'kubectl-'));
-  node = await startNode();
-  commandNode = await startExecNode(controlPlane);
-}, 180_000);
-
-afterAll(async () => {
-  await node?.stop();
-  await commandNode?.[Symbol.asyncDispose]();
-  await rm(directory, {recursive: true, force: true});
-});
-
-/** For logs and port-forward. */
-async function startNode(): Promise<RunningNode> {
-  const namespace = await controlPlane.createNamespace();
-  const user = `system:node:${namespace}`;
-  const client = new Client(new Transport(controlPlane.userConfig({user, groups: ['system:masters']})));
-  const guard = new ProcessGuard();
-  const events = new EventRecorder({client, controller: 'kruntimes.io/node-agent'});
-  const folder = await mkdtemp(join(directory, 'node-'));
-  const agent = new NodeAgent({
-    nodeName: namespace,
-    namespace,
-    client,
-    events,
-    images: {server: {command: [process.execPath, '-e', program]}},
-    guard,
-    directory: folder,
-    clusterCa: controlPlane.ca,
-    apiServer: controlPlane.server,
-    serving: controlPlane.issueCertificate({commonName: user, hosts: ['127.0.0.1']}),
-  });
-  const ending = new AbortController();
-  const running = agent.start(ending.signal);
-  const pods = client.kind(kinds.Pod);
-  await pods.create({
-    metadata: {name: 'target', namespace},
+  node = await startLocalNode(controlPlane, {
+    images: {
+      server: [process.execPath, '-e', program],
+      echo: ['sh', '-c', 'while read line; do echo "read $line"; done'],
+    },
     spec: {
       containers: [
         {
@@ -87,26 +42,19 @@ async function startNode(): Promise<RunningNode> {
           image: 'server',
           env: [{name: 'POD_IP', valueFrom: {fieldRef: {fieldPath: 'status.podIP'}}}],
           readinessProbe: {tcpSocket: {port: TARGET_PORT}, periodSeconds: 1},
+          volumeMounts: [{name: 'data', mountPath: '/data'}],
         },
+        {name: 'echo', image: 'echo', stdin: true},
       ],
+      volumes: [{name: 'data', emptyDir: {}}],
     },
   });
-  const isReady = ({status}: {status?: {containerStatuses?: readonly {ready: boolean}[]}}): boolean =>
-    status?.containerStatuses?.[0]?.ready === true;
-  await waitForObject(pods, {namespace, name: 'target'}, isReady, {
-    timeoutMs: 120_000,
-    description: 'the Pod is ready',
-  });
-  const stop = async (): Promise<void> => {
-    ending.abort();
-    await running;
-    await events.close();
-    await guard.close();
-    await client.kind(kinds.Node).delete({name: namespace});
-    await client.transport.close();
-  };
-  return {namespace, stop};
-}
+}, 180_000);
+
+afterAll(async () => {
+  await node?.[Symbol.asyncDispose]();
+  await rm(directory, {recursive: true, force: true});
+});
 
 /** A definition of which each release has its own, so that none waits for another. */
 function definition(group: string): object {
@@ -521,7 +469,7 @@ kubectlDescribe.each(kubectlPrograms())('kubectl $name', ({name, path}) => {
 
   test('logs -f and port-forward', async () => {
     const inNode = ['--namespace', node.namespace];
-    const log = following([...inNode, 'logs', '-f', 'target']);
+    const log = following([...inNode, 'logs', '-f', 'target', '-c', 'main']);
     await log.until(/serving\n/);
     const forward = following([...inNode, 'port-forward', 'pod/target', `:${TARGET_PORT}`]);
     const [, port] = await forward.until(/Forwarding from 127\.0\.0\.1:(\d+)/);
@@ -530,23 +478,59 @@ kubectlDescribe.each(kubectlPrograms())('kubectl $name', ({name, path}) => {
     expect(await response.text()).toBe('answer');
     await log.until(new RegExp(`asked for ${page}\n`));
     await Promise.all([log.stop(), forward.stop()]);
-    expect(await kubectl(`--namespace ${node.namespace} logs target --tail=1`)).toMatch(/^asked for /);
+    expect(await kubectl(`--namespace ${node.namespace} logs target -c main --tail=1`)).toMatch(/^asked for /);
   });
 
   test('exec', async () => {
-    // kube-apiserver does not pass on what it gets: it speaks SPDY with a kubelet, which the one here does not know.
-    if (defaultFlavour() === 'kube') return;
-    const exec = ['--namespace', commandNode.namespace, 'exec', '-i', 'target', '--'];
-    // Releases before 1.31 do it by WebSocket only when they are told to.
-    const env = {KUBECTL_REMOTE_COMMAND_WEBSOCKETS: 'true'};
-    const talk = await attempt([...exec, 'sh', '-c', 'cat; echo "an error" >&2'], 'what comes in', env);
+    const exec = ['--namespace', node.namespace, 'exec', '-i', 'target', '-c', 'main', '--'];
+    const talk = await attempt([...exec, 'sh', '-c', 'cat; echo "an error" >&2'], 'what comes in');
     expect(talk).toEqual({code: 0, stdout: 'what comes in', stderr: 'an error\n'});
-    const failed = await attempt([...exec, 'sh', '-c', 'exit 3'], '', env);
+    const failed = await attempt([...exec, 'sh', '-c', 'exit 3']);
     expect(failed).toMatchObject({code: 3, stderr: expect.stringContaining('exit code 3')});
+    const missing = await attempt([...exec, 'no-such-program']);
+    expect(missing).toMatchObject({code: 1, stderr: expect.stringContaining('executable file not found in $PATH')});
+    const many = await attempt([...exec, 'head', '-c', '3000000', '/dev/zero']);
+    expect([many.code, many.stdout.length]).toEqual([0, 3_000_000]);
+    expect(await attempt([...exec.with(3, 'nobody'), 'true'])).toMatchObject({code: 1});
+  });
+
+  test('exec -it: a terminal of the size of the own one', async () => {
+    const inside = 'stty size; test -t 2 && echo terminal; read line; echo "got $line"; exit 5';
+    const line = `stty rows 41 cols 99; exec ${path} --namespace ${node.namespace} exec -it target -c main -- sh -c '${inside}'`;
+    const typed = await command('script', ['-qefc', line, '/dev/null'], {
+      env: {...environment(), SHELL: '/bin/sh'},
+      input: 'typed\n',
+      timeoutMs: 120_000,
+    });
+    expect(typed.stdout).toMatch(/41 99\r\n/);
+    expect(typed.stdout).toMatch(/terminal\r\n/);
+    expect(typed.stdout).toMatch(/got typed\r\n/);
+    expect(typed.code).toBe(5);
+  });
+
+  test('attach', async () => {
+    const attached = following(['--namespace', node.namespace, 'attach', '-i', 'target', '-c', 'echo']);
+    attached.type(`${name}\n`);
+    await attached.until(new RegExp(`read ${name}\n`));
+    await attached.stop();
+    expect(await kubectl(`--namespace ${node.namespace} logs target -c echo`)).toContain(`read ${name}\n`);
+  });
+
+  test('cp, both ways', async () => {
+    const files = join(home, 'files');
+    await mkdir(join(files, 'deep'), {recursive: true});
+    await writeFile(join(files, 'deep', 'file'), name.repeat(50_000));
+    const pod = `${node.namespace}/target`;
+    await kubectl(`--namespace ${node.namespace} cp ${files} ${pod}:/data/${name} -c main`);
+    await kubectl(`--namespace ${node.namespace} cp ${pod}:/data/${name}/deep ${home}/back -c main`);
+    expect(await readFile(join(home, 'back', 'file'), 'utf8')).toBe(name.repeat(50_000));
+    await kubectl(`--namespace ${node.namespace} cp ${pod}:/data/${name}/deep/file ${home}/one -c main`);
+    expect(await readFile(join(home, 'one'), 'utf8')).toBe(name.repeat(50_000));
   });
 
   /** A kubectl that runs until it is stopped; then it gives what it has printed. */
   function following(args: readonly string[]): {
+    type: (text: string) => void;
     until: (pattern: RegExp) => Promise<RegExpExecArray>;
     stop: () => Promise<string>;
   } {
@@ -562,6 +546,7 @@ kubectlDescribe.each(kubectlPrograms())('kubectl $name', ({name, path}) => {
       });
     }
     return {
+      type: (text) => void child.stdin.write(text),
       until: async (pattern) =>
         await new Promise((resolve, reject) => {
           look = () => {

@@ -12,7 +12,7 @@ import {
   type V1ConfigMap,
   type V1Status,
 } from '@kubernetes/client-node';
-import {startExecNode} from '../support/exec-node.ts';
+import {startLocalNode} from '../support/local-node.ts';
 
 // The machine may have other things to do.
 jest.setTimeout(180_000);
@@ -121,7 +121,10 @@ class Events {
 }
 
 test('exec: input, output, errors and the exit code', async () => {
-  await using node = await startExecNode(controlPlane);
+  await using node = await startLocalNode(controlPlane, {
+    images: {idle: ['sleep', '1000']},
+    spec: {containers: [{name: 'main', image: 'idle'}]},
+  });
   const run = async (stdin: string, ...command: string[]): Promise<unknown> => {
     const [out, errors] = [new PassThrough(), new PassThrough()];
     const outputs = Promise.all([text(out), text(errors)]);

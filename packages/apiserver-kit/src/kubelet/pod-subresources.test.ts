@@ -2,7 +2,7 @@ import {once} from 'node:events';
 import {createServer, type IncomingMessage, request, type Server, type ServerResponse} from 'node:http';
 import {createServer as createTlsServer} from 'node:https';
 import type {AddressInfo} from 'node:net';
-import type {Duplex} from 'node:stream';
+import {Duplex} from 'node:stream';
 import {text} from 'node:stream/consumers';
 import type {TLSSocket} from 'node:tls';
 import {afterEach, beforeEach, describe, expect, test} from '@jest/globals';
@@ -28,6 +28,10 @@ let answer: (request: IncomingMessage, response: ServerResponse) => void;
 let stopping: AbortController;
 const connections = new Set<Duplex>();
 let mayCreate: boolean;
+/** Resolves when the kubelet's end of a connection is closed. */
+let hungUp: PromiseWithResolvers<void>;
+/** What the server takes for the client. */
+let clientOf: (socket: Duplex) => Duplex;
 
 const listen = async (server: Server): Promise<number> => {
   server.on('connection', (socket: Duplex) => {
@@ -64,6 +68,8 @@ const node = (name: string, port: number): KubeObject => ({
 beforeEach(async () => {
   asked = [];
   mayCreate = true;
+  hungUp = Promise.withResolvers();
+  clientOf = (socket) => socket;
   stopping = new AbortController();
   answer = (_, response) => void response.end('log\n');
   kubelet = createTlsServer(
@@ -80,6 +86,11 @@ beforeEach(async () => {
   );
   kubelet.on('upgrade', (received: IncomingMessage, socket: Duplex, head: Buffer) => {
     note(received);
+    if (received.url?.includes('command=much')) {
+      socket.once('close', () => hungUp.resolve());
+      socket.end('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\nthe last word');
+      return;
+    }
     if (received.url?.startsWith('/portForward')) {
       socket.end('HTTP/1.1 403 Forbidden\r\nContent-Length: 6\r\nX-Why: rules\r\n\r\nno way');
       return;
@@ -136,7 +147,7 @@ beforeEach(async () => {
   };
   front = createServer((received, response) => void connect({request: received, response}));
   front.on('upgrade', (received: IncomingMessage, socket: Duplex, head: Buffer) => {
-    void connect({request: received, upgrade: {socket, head}});
+    void connect({request: received, upgrade: {socket: clientOf(socket), head}});
   });
   await listen(front);
 });
@@ -258,6 +269,33 @@ describe('pods/exec, pods/attach and pods/portforward', () => {
     socket!.resume().end();
     await closed;
     expect(asked[0]?.url).toBe('/attach/ns/p/c?output=1');
+  });
+
+  test('a client that reads slowly gets all that the kubelet has said', async () => {
+    let received = '';
+    clientOf = () =>
+      new Duplex({
+        read() {},
+        write(chunk: Buffer, _encoding, done) {
+          received += chunk.toString();
+          void hungUp.promise.then(() => setImmediate(done));
+        },
+        destroy(error, done) {
+          done(error);
+          ended.resolve();
+        },
+      });
+    const ended = Promise.withResolvers<void>();
+    request({
+      port: (front.address() as AddressInfo).port,
+      path: '/p/exec?command=much&stdout=1',
+      headers: {connection: 'Upgrade', upgrade: 'echo'},
+      agent: false,
+    })
+      .on('error', () => {})
+      .end();
+    await ended.promise;
+    expect(received).toMatch(/the last word$/);
   });
 
   test('pass the refusal of a kubelet on', async () => {

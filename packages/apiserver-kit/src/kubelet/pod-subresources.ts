@@ -131,18 +131,20 @@ async function upgrade(
   await join(socket, answer.socket, signal);
 }
 
-/** Passes bytes both ways until one side is closed. */
+/** Passes bytes both ways until one side is closed; what the kubelet has said before still reaches a slow client. */
 async function join(client: Duplex, kubelet: Duplex, signal: AbortSignal): Promise<void> {
   const end = (): void => {
     client.destroy();
     kubelet.destroy();
   };
   const closed = Promise.all([once(client, 'close'), once(kubelet, 'close')]);
-  for (const socket of [client, kubelet]) {
-    // An error is followed by the close.
-    socket.on('error', () => {});
-    socket.once('close', end);
-  }
+  // An error is followed by the close.
+  for (const socket of [client, kubelet]) socket.on('error', () => {});
+  client.once('close', end);
+  kubelet.once('close', () => {
+    if (kubelet.readableEnded && !client.writableFinished) client.once('finish', end);
+    else end();
+  });
   signal.addEventListener('abort', end, {once: true});
   if (signal.aborted || client.destroyed || kubelet.destroyed) end();
   client.pipe(kubelet);

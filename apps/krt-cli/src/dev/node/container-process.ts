@@ -1,9 +1,12 @@
 import {type ChildProcess, spawn} from 'node:child_process';
 import {constants} from 'node:os';
+import type {Writable} from 'node:stream';
 import type {ProcessGuard} from '@kruntimes/reconciler-kit/testing';
+import {CommandProcess} from './command-process.ts';
 import type {CommandLine} from './container-environment.ts';
-import type {ContainerLog} from './container-log.ts';
+import type {ContainerLog, LogStream} from './container-log.ts';
 import {CONTAINER_MARK, leftovers, processTable} from './process-table.ts';
+import type {TerminalSize} from './remote-streams.ts';
 
 export interface ContainerExit {
   /** 128 + number of the signal after a signal, as container runtimes report it. */
@@ -24,7 +27,19 @@ export interface ContainerProcessOptions {
   guard: ProcessGuard;
   /** Main processes of the Pod's other containers. */
   siblings: () => readonly number[];
+  /** Whether its input can be given by somebody who attaches to it. Default: it has none. */
+  stdin?: boolean;
 }
+
+/** What somebody who runs a command beside the main process chooses. */
+export interface ContainerCommand {
+  command: readonly string[];
+  stdin: boolean;
+  terminal?: TerminalSize | undefined;
+}
+
+/** Told of what the main process prints, as it comes. */
+export type OutputListener = (stream: LogStream, chunk: Buffer) => void;
 
 const SWEEP_ROUNDS = 5;
 const PIPE_PATIENCE_MS = 1_000;
@@ -35,6 +50,8 @@ export class ContainerProcess {
   readonly exited: Promise<ContainerExit>;
   readonly #options: ContainerProcessOptions;
   readonly #child: ChildProcess;
+  readonly #commands = new Set<CommandProcess>();
+  readonly #listeners = new Set<OutputListener>();
 
   constructor(options: ContainerProcessOptions) {
     this.#options = options;
@@ -42,13 +59,46 @@ export class ContainerProcess {
     this.#child = spawn(commandLine.program, commandLine.args, {
       cwd: options.directory,
       env: {...commandLine.env, ...guard.environment, [CONTAINER_MARK]: options.mark},
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: [options.stdin ? 'pipe' : 'ignore', 'pipe', 'pipe'],
       detached: true,
     });
     guard.add(this.#child);
-    this.#child.stdout?.on('data', (chunk: Buffer) => log.append('stdout', chunk));
-    this.#child.stderr?.on('data', (chunk: Buffer) => log.append('stderr', chunk));
+    // It may end without reading what it is given.
+    this.#child.stdin?.on('error', () => {});
+    for (const stream of ['stdout', 'stderr'] as const) {
+      this.#child[stream]?.on('data', (chunk: Buffer) => {
+        log.append(stream, chunk);
+        for (const listener of this.#listeners) listener(stream, chunk);
+      });
+    }
     this.exited = this.#finish();
+  }
+
+  /** The input of the main process, where it can be given. */
+  get stdin(): Writable | undefined {
+    return this.#child.stdin ?? undefined;
+  }
+
+  /** Returns the way to leave again. */
+  listen(listener: OutputListener): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /**
+   * Runs a command with the environment and the working directory of the container; it does not outlive it.
+   *
+   * @throws Error where the system refuses it at once
+   */
+  run({command, stdin, terminal}: ContainerCommand): CommandProcess {
+    const {commandLine, directory, guard, mark} = this.#options;
+    const env = {...commandLine.env, ...guard.environment, [CONTAINER_MARK]: mark};
+    const started = new CommandProcess({command, directory, env, stdin, terminal});
+    guard.add(started.child);
+    this.#commands.add(started);
+    const forget = (): void => void this.#commands.delete(started);
+    started.exited.then(forget, forget);
+    return started;
   }
 
   get pid(): number | undefined {
@@ -89,6 +139,7 @@ export class ContainerProcess {
 
   async #sweep(): Promise<void> {
     const {mark, podDirectory, siblings} = this.#options;
+    for (const command of this.#commands) command.kill('SIGKILL');
     try {
       process.kill(-this.#child.pid!, 'SIGKILL');
     } catch {

@@ -3,9 +3,11 @@ import {join} from 'node:path';
 import {rfc3339} from '@kruntimes/reconciler-kit';
 import type {Container, ContainerState, LifecycleHandler} from 'kubernetes-types/core/v1.d.ts';
 import {BackOff} from './back-off.ts';
+import type {CommandProcess} from './command-process.ts';
 import {commandLine} from './container-environment.ts';
 import {ContainerLog} from './container-log.ts';
-import {type ContainerExit, ContainerProcess} from './container-process.ts';
+import {type ContainerCommand, type ContainerExit, ContainerProcess} from './container-process.ts';
+import {packedFolder} from './copy-source.ts';
 import {loadEnvironment} from './environment-sources.ts';
 import {aborted, type GraceDeadline} from './grace-deadline.ts';
 import {findProgram} from './image-map.ts';
@@ -76,6 +78,30 @@ export class ContainerRunner {
   /** The log of the present (or last) start, or of the one before it. */
   log(previous = false): ContainerLog | undefined {
     return this.#logs.at(previous ? -2 : -1);
+  }
+
+  /** The present start, while it runs. */
+  get process(): ContainerProcess | undefined {
+    return this.#process?.running ? this.#process : undefined;
+  }
+
+  /** Whether its input ends with the first who attaches to it. */
+  get stdinOnce(): boolean {
+    return this.#options.container.stdinOnce ?? false;
+  }
+
+  /**
+   * Runs a command in it. Paths of its volumes are turned into those of this machine, as those of its own command are.
+   *
+   * @returns undefined while it does not run
+   * @throws Error where the system refuses the command at once
+   */
+  run({command, ...options}: ContainerCommand): CommandProcess | undefined {
+    const {volumes, container, podDirectory} = this.#options;
+    const mappings = volumes.mappings(container);
+    const words =
+      packedFolder(command, mappings, join(podDirectory, 'tmp')) ?? command.map((word) => mapPaths(word, mappings));
+    return this.process?.run({command: words, ...options});
   }
 
   /** Says why it is not running yet. */
@@ -229,6 +255,7 @@ export class ContainerRunner {
       log,
       guard: node.guard,
       siblings,
+      stdin: container.stdin ?? false,
     });
   }
 

@@ -27,6 +27,7 @@ describe('KubeletServer', () => {
       clientName: 'kube-apiserver',
       findLog: ({namespace, pod, container, previous}) =>
         `${namespace}/${pod}/${container}` === 'ns/p/c' && !previous ? log : 'no such container',
+      findContainer: () => 'container not found',
       podAddress: (namespace, pod) => (`${namespace}/${pod}` === 'ns/p' ? podIP : undefined),
     });
     await server.start();
@@ -56,7 +57,8 @@ describe('KubeletServer', () => {
     expect(await ask('/containerLogs/ns/p/other')).toEqual([404, 'no such container\n']);
     expect(await ask('/containerLogs/ns/p/c?previous=true')).toEqual([404, 'no such container\n']);
     expect(await ask('/containerLogs/ns/p/c?tailLines=x')).toEqual([400, 'tailLines must be a number, not negative\n']);
-    expect((await ask('/exec/ns/p/c'))[0]).toBe(501);
+    expect(await ask('/exec/ns/p/c')).toEqual([400, 'Upgrade request required\n']);
+    expect((await ask('/pods'))[0]).toBe(404);
   });
 
   /** What the API server sends for a WebSocket: its status, and what the connection then gives. */
@@ -96,7 +98,6 @@ describe('KubeletServer', () => {
     expect(refused.received.toString('latin1')).toContain(`\u0001error forwarding port ${port}`);
     expect((await forward('/portForward/ns/p')).status).toBe(400);
     expect((await forward('/portForward/ns/other?port=1')).status).toBe(404);
-    expect((await forward('/exec/ns/p/c')).status).toBe(501);
     expect((await forward(`/portForward/ns/p?port=${port}`, 'bob')).status).toBe(403);
   });
 

@@ -5,10 +5,33 @@ import type {AddressInfo} from 'node:net';
 import type {Duplex} from 'node:stream';
 import {pipeline} from 'node:stream/promises';
 import type {TLSSocket} from 'node:tls';
+import type {CommandProcess} from './command-process.ts';
 import type {ContainerLog, LogReadOptions} from './container-log.ts';
+import type {ContainerCommand, ContainerProcess} from './container-process.ts';
 import {connectPodPort} from './pod-port.ts';
+import {type RemoteStreams, type TerminalSize, type WantedStreams, wantedStreams} from './remote-streams.ts';
+import {serveAttachment, serveCommand} from './serve-command.ts';
 import {SpdyPortForward} from './spdy-port-forward.ts';
+import {SPDY_COMMAND_PROTOCOL, spdyStreams} from './spdy-streams.ts';
+import {noTerminals} from './terminal-command.ts';
 import {forwardWebSocket} from './websocket-port-forward.ts';
+import {offersChannels, webSocketStreams} from './websocket-streams.ts';
+
+/** A container that runs. */
+export interface ReachableContainer {
+  /** Its present start. */
+  process: ContainerProcess;
+  /** Its input ends when the first who attaches leaves. */
+  stdinOnce: boolean;
+  run(command: ContainerCommand): CommandProcess | undefined;
+}
+
+/** Which container is meant. */
+export interface ContainerQuery {
+  namespace: string;
+  pod: string;
+  container: string;
+}
 
 export interface KubeletServerOptions {
   /** PEM certificate and key for the node's address. */
@@ -18,18 +41,28 @@ export interface KubeletServerOptions {
   ca: string;
   /** Common name of that certificate: nobody else may read logs past the API server's access control. */
   clientName: string;
-  findLog(query: {namespace: string; pod: string; container: string; previous: boolean}): ContainerLog | string;
+  findLog(query: ContainerQuery & {previous: boolean}): ContainerLog | string;
+  /** A sentence where it does not run here. */
+  findContainer(query: ContainerQuery): ReachableContainer | string;
   /** Address of a Pod that runs here; undefined otherwise. */
   podAddress(namespace: string, pod: string): string | undefined;
   now?: () => number;
+  /** Most commands and attachments at a time. Default 100. */
+  maxCommands?: number;
 }
 
-/** The part of a kubelet's API that `pods/log` and `pods/portforward` need. */
+const DEFAULT_MAX_COMMANDS = 100;
+const defaultSize: TerminalSize = {columns: 80, rows: 24};
+/** A client that knows the size of its terminal tells it at once, but after it has asked for the command. */
+const SIZE_PATIENCE_MS = 200;
+
+/** The part of a kubelet's API that `pods/log`, `exec`, `attach` and `portforward` need. */
 export class KubeletServer {
   readonly #options: KubeletServerOptions;
   readonly #server: Server;
   /** Connections that are no HTTP any more: the server does not know them. */
   readonly #upgraded = new Set<Duplex>();
+  #commands = 0;
 
   constructor(options: KubeletServerOptions) {
     const {cert, key, ca} = options;
@@ -65,8 +98,11 @@ export class KubeletServer {
     const url = new URL(request.url ?? '/', 'https://node');
     const [, kind, namespace, pod, container, ...rest] = url.pathname.split('/').map(decodeURIComponent);
     if (url.pathname === '/healthz') return answer(response, 200, 'ok');
+    if (kind === 'exec' || kind === 'attach' || kind === 'portForward') {
+      return answer(response, 400, 'Upgrade request required');
+    }
     if (request.method !== 'GET' || kind !== 'containerLogs' || !namespace || !pod || !container || rest.length > 0) {
-      return answer(response, 501, 'a local node has logs and port-forward only: no exec, no attach');
+      return answer(response, 404, '404 page not found');
     }
     const previous = url.searchParams.get('previous') === 'true';
     const log = this.#options.findLog({namespace, pod, container, previous});
@@ -86,10 +122,7 @@ export class KubeletServer {
     return caller === this.#options.clientName;
   }
 
-  /**
-   * Port-forward in both protocols that reach a kubelet: SPDY, to which the API server also turns kubectl's WebSockets,
-   * and WebSocket channels, which it passes on as they are.
-   */
+  /** In both protocols that reach a kubelet: SPDY, to which an API server may turn WebSockets, and WebSocket channels. */
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     socket.on('error', () => socket.destroy());
     this.#upgraded.add(socket);
@@ -97,23 +130,105 @@ export class KubeletServer {
     if (!this.#isApiServer(request)) return refuse(socket, 403, 'Forbidden');
     const url = new URL(request.url ?? '/', 'https://node');
     const [, kind, namespace, pod, ...rest] = url.pathname.split('/').map(decodeURIComponent);
-    if (kind !== 'portForward' || !namespace || !pod || rest.length > 1) return refuse(socket, 501, 'not served here');
+    const client = {request, socket, head, query: url.searchParams};
+    if (kind === 'portForward' && namespace && pod && rest.length <= 1) this.#forward(client, {namespace, pod});
+    else if ((kind === 'exec' || kind === 'attach') && namespace && pod && rest.length > 0 && rest.length <= 2) {
+      // The UID of the Pod may stand before the container.
+      void this.#command(client, {namespace, pod, container: rest.at(-1) ?? ''}, kind).catch(() => socket.destroy());
+    } else refuse(socket, 404, '404 page not found');
+  }
+
+  #forward({request, socket, head, query}: UpgradeClient, {namespace, pod}: {namespace: string; pod: string}): void {
     const address = this.#options.podAddress(namespace, pod);
     if (address === undefined) return refuse(socket, 404, `pod ${namespace}/${pod} does not run on this node`);
     const connect = async (port: number) => await connectPodPort(address, port);
     const protocol = request.headers.upgrade?.toLowerCase();
     if (protocol === 'websocket') {
-      const ports = forwardedPorts(url.searchParams);
+      const ports = forwardedPorts(query);
       if (typeof ports === 'string') return refuse(socket, 400, ports);
       forwardWebSocket(request, socket, head, ports, connect);
     } else if (protocol === 'spdy/3.1') {
-      socket.write(
-        'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n' +
-          'X-Stream-Protocol-Version: portforward.k8s.io\r\n\r\n',
-      );
+      switchToSpdy(socket, 'portforward.k8s.io');
       void new SpdyPortForward(socket, connect).run(head);
     } else refuse(socket, 400, `no port-forward over ${protocol}`);
   }
+
+  async #command(client: UpgradeClient, which: ContainerQuery, kind: 'exec' | 'attach'): Promise<void> {
+    const {socket, query} = client;
+    const wanted = wantedStreams(query);
+    if (wanted === undefined) return refuse(socket, 400, 'you must specify at least 1 of stdin, stdout, stderr');
+    const command = query.getAll('command');
+    if (kind === 'exec' && command.length === 0) return refuse(socket, 400, 'you must specify a command');
+    const container = this.#options.findContainer(which);
+    if (typeof container === 'string') return refuse(socket, 404, container);
+    if (wanted.tty) {
+      const problem =
+        kind === 'attach' ? 'containers of a local node have no terminals: attach without -t' : noTerminals();
+      if (problem !== undefined) return refuse(socket, 400, problem);
+    }
+    if (kind === 'attach' && wanted.stdin && container.process.stdin === undefined) {
+      return refuse(socket, 400, `container ${which.container} has no stdin to attach to (spec.containers[].stdin)`);
+    }
+    if (this.#commands >= (this.#options.maxCommands ?? DEFAULT_MAX_COMMANDS)) {
+      return refuse(socket, 429, `this node runs ${this.#commands} commands already: try again later`);
+    }
+    this.#commands++;
+    try {
+      const streams = await openStreams(client, wanted);
+      if (streams === undefined) return;
+      if (kind === 'attach') await serveAttachment(streams, container.process, container);
+      else {
+        const terminal = wanted.tty ? await firstSize(streams) : undefined;
+        await serveCommand(streams, () => container.run({command, stdin: wanted.stdin, terminal}));
+      }
+    } finally {
+      this.#commands--;
+    }
+  }
+}
+
+interface UpgradeClient {
+  request: IncomingMessage;
+  socket: Duplex;
+  head: Buffer;
+  query: URLSearchParams;
+}
+
+/** Undefined where the client was refused. */
+async function openStreams(
+  {request, socket, head}: UpgradeClient,
+  wanted: WantedStreams,
+): Promise<RemoteStreams | undefined> {
+  const protocol = request.headers.upgrade?.toLowerCase();
+  if (protocol === 'websocket') {
+    if (offersChannels(request)) return await webSocketStreams(request, socket, head, wanted);
+    refuse(socket, 400, 'none of the protocols that the client offers is known: v5.channel.k8s.io, v4.channel.k8s.io');
+  } else if (protocol === 'spdy/3.1') {
+    const offered = String(request.headers['x-stream-protocol-version'] ?? '').split(/,\s*/);
+    if (offered.includes(SPDY_COMMAND_PROTOCOL)) {
+      switchToSpdy(socket, SPDY_COMMAND_PROTOCOL);
+      return await spdyStreams(socket, head, wanted);
+    }
+    refuse(socket, 403, `unable to upgrade: unable to negotiate protocol: client supports [${offered.join(' ')}]`);
+  } else refuse(socket, 400, `no command over ${protocol}`);
+  return undefined;
+}
+
+async function firstSize(streams: RemoteStreams): Promise<TerminalSize> {
+  return await new Promise((resolve) => {
+    const patience = setTimeout(() => resolve(defaultSize), SIZE_PATIENCE_MS);
+    streams.onResize((size) => {
+      clearTimeout(patience);
+      resolve(size);
+    });
+  });
+}
+
+function switchToSpdy(socket: Duplex, protocol: string): void {
+  socket.write(
+    'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n' +
+      `X-Stream-Protocol-Version: ${protocol}\r\n\r\n`,
+  );
 }
 
 /** `port=80&port=81,82`; a sentence about what is wrong with it otherwise. */

@@ -17,7 +17,7 @@ import type {Node, Pod} from 'kubernetes-types/core/v1.d.ts';
 import {type BackOffOptions, defaultBackOff} from './back-off.ts';
 import type {ContainerLog} from './container-log.ts';
 import type {ImageMap} from './image-map.ts';
-import {KubeletServer} from './kubelet-server.ts';
+import {type ContainerQuery, KubeletServer, type ReachableContainer} from './kubelet-server.ts';
 import type {NodeContext} from './node-context.ts';
 import {PodWorker} from './pod-worker.ts';
 
@@ -92,6 +92,7 @@ export class NodeAgent implements Runnable {
       ca: clusterCa,
       clientName: options.apiServerClientName ?? 'kube-apiserver-kubelet-client',
       findLog: (query) => this.#findLog(query),
+      findContainer: (query) => this.#findContainer(query),
       podAddress: (namespace, pod) => this.worker(namespace, pod)?.podIP,
       now: () => clock.now(),
     });
@@ -212,17 +213,16 @@ export class NodeAgent implements Runnable {
     );
   }
 
-  #findLog({
-    namespace,
-    pod,
-    container,
-    previous,
-  }: {
-    namespace: string;
-    pod: string;
-    container: string;
-    previous: boolean;
-  }): ContainerLog | string {
+  #findContainer({namespace, pod, container}: ContainerQuery): ReachableContainer | string {
+    const worker = this.worker(namespace, pod);
+    if (worker === undefined) return `pod ${namespace}/${pod} does not run on this node`;
+    const runner = worker.container(container);
+    const process = runner?.process;
+    if (runner === undefined || process === undefined) return `container not found ("${container}")`;
+    return {process, stdinOnce: runner.stdinOnce, run: (command) => runner.run(command)};
+  }
+
+  #findLog({namespace, pod, container, previous}: ContainerQuery & {previous: boolean}): ContainerLog | string {
     const worker = this.worker(namespace, pod);
     if (worker === undefined) return `pod ${namespace}/${pod} does not run on this node`;
     return (
