@@ -30,7 +30,7 @@ export default {
     {
       ...shared,
       displayName: 'unit',
-      testMatch: ['<rootDir>/{packages,apps,tools,bench}/**/*.test.ts'],
+      testMatch: ['<rootDir>/{packages,apps,tools,bench,deploy}/**/*.test.ts'],
       testPathIgnorePatterns: ['/node_modules/', '\\.(kube|servers|faults)\\.test\\.ts$'],
     },
     {...kubernetes, displayName: 'kube', testMatch: places('kube')},

@@ -3,6 +3,7 @@ import {mkdir, readFile, rm, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {setTimeout as delay} from 'node:timers/promises';
 import {ControlPlaneAccess, type ControlPlaneState} from '@kruntimes/reconciler-kit/testing';
+import type {RunOptions, RunResult} from '../../tools/run.ts';
 import {createControlGroups, removeControlGroups} from './control-groups.ts';
 import {KUBELET_HEALTH_PORT, PAUSE_IMAGE, REGISTRY_PORT, writeClusterFiles} from './files.ts';
 import {restoreHostSettings, saveHostSettings} from './host-settings.ts';
@@ -11,7 +12,6 @@ import {prepareMachine} from './machine.ts';
 import {NodeNamespaces} from './namespaces.ts';
 import {writePauseImage} from './pause-image.ts';
 import {type NodePrograms, resolveNodePrograms, searchPath} from './programs.ts';
-import type {RunOptions, RunResult} from './run.ts';
 import {ctrCommand, SERVERS, type ServerName, serverCommand} from './servers.ts';
 
 export interface ClusterOptions {
@@ -122,7 +122,7 @@ export class Cluster {
 export async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
   const log = options.log ?? ((line: string) => process.stderr.write(`${line}\n`));
   const layout = clusterLayout(options.index ?? defaultIndex());
-  await prepareMachine({log});
+  await prepareMachine(log);
   const programs = await resolveNodePrograms(log);
   await stopCluster(layout);
 

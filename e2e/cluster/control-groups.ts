@@ -12,8 +12,8 @@ const REMOVAL_LIMIT_MS = 30_000;
 export async function createControlGroups(name: string): Promise<void> {
   if (existsSync(join(ROOT, 'cgroup.subtree_control'))) {
     await mkdir(join(ROOT, name), {recursive: true});
+    // Not every kernel has all of them; the kubelet says which it misses.
     for (const controller of ['cpuset', 'cpu', 'io', 'memory', 'hugetlb', 'pids'])
-      // Not every kernel has all of them; the kubelet says which it misses.
       for (const group of [ROOT, join(ROOT, name)])
         await writeFile(join(group, 'cgroup.subtree_control'), `+${controller}`).catch(() => {});
     return;
