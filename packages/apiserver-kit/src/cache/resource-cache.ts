@@ -26,7 +26,7 @@ export interface ResourceCacheOptions {
   historyLimit?: number;
   /** Bytes of JSON that these changes may hold. Default: 8 MiB. */
   historyBytes?: number;
-  /** Length of the JSON of the objects that are held in parsed form too. Default: 2 MiB. */
+  /** Length of the JSON of the objects that are held in parsed form too. Default: 1 MiB. */
   parsedBytes?: number;
   /** The first listener: see {@link ResourceCache.subscribe}. */
   onUpdate?: ChangeListener;
@@ -99,7 +99,7 @@ export class ResourceCache {
   private constructor(options: ResourceCacheOptions, snapshot: StorageSnapshot, recent: readonly StorageChange[]) {
     this.#storage = options.storage;
     this.#clock = options.clock ?? systemClock;
-    this.#form = {decode: options.decode, parsed: new ParsedObjects(options.parsedBytes ?? 2 * 2 ** 20)};
+    this.#form = {decode: options.decode, parsed: new ParsedObjects(options.parsedBytes ?? 2 ** 20)};
     this.#objects = SortedObjects.of(
       snapshot.objects.map(({key, revision, json}) => new TextObject(this.#form, key, revision, json, false)),
     );
