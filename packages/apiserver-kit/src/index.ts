@@ -25,6 +25,14 @@ export type {AccessAttributes, Authorizer, Decision} from './auth/authorization.
 export {CertificateAuthority, type CertificateRequest, type KeyPair} from './auth/certificate-authority.ts';
 export {kubeconfig, writeKubeconfig} from './auth/kubeconfig.ts';
 export type {UserInfo} from './auth/user-info.ts';
+export type {Controller} from './controllers/controller.ts';
+export {
+  type ControllerName,
+  controllerNames,
+  defaultControllers,
+  selectControllers,
+} from './controllers/controller-names.ts';
+export {type ControllersOptions, startControllers} from './controllers/controllers.ts';
 export {type FieldError, fieldErrors} from './errors/field-error.ts';
 export {type Status, StatusError, statusErrors} from './errors/status-error.ts';
 export type {KubeObject, ObjectMeta, OwnerReference} from './kube-object.ts';

@@ -47,13 +47,14 @@ async function main(args: readonly string[]): Promise<void> {
 async function serverOptions(options: ProgramOptions): Promise<ServerOptions> {
   const text = async (path: string | undefined): Promise<string | undefined> =>
     path === undefined ? undefined : await readFile(path, 'utf8');
-  const [cert, key, clientCa, tokens, signingKey] = await Promise.all(
+  const [cert, key, clientCa, tokens, signingKey, rootCa] = await Promise.all(
     [
       options.tlsCertFile,
       options.tlsKeyFile,
       options.clientCaFile,
       options.tokenFile,
       options.serviceAccountSigningKeyFile,
+      options.rootCaFile,
     ].map(text),
   );
   const [certificate, kubeletKey, authority] = await Promise.all(
@@ -84,6 +85,8 @@ async function serverOptions(options: ProgramOptions): Promise<ServerOptions> {
       addressTypes: options.kubeletAddressTypes,
     },
     watchList,
+    controllers: options.controllers,
+    ...(rootCa !== undefined && {rootCa}),
     onError: report,
   };
 }

@@ -13,6 +13,8 @@ import {bootstrap} from './bootstrap.ts';
 import {builtinResources} from './builtin/builtin-resources.ts';
 import {builtinSchema, definitionName} from './builtin/definitions.ts';
 import {shapeOf} from './builtin/go-shape.ts';
+import {selectControllers} from './controllers/controller-names.ts';
+import {startControllers} from './controllers/controllers.ts';
 import {apiVersionOf, type KubeObject} from './kube-object.ts';
 import {KubeletClient, type KubeletClientOptions} from './kubelet/kubelet-client.ts';
 import {podSubresources} from './kubelet/pod-subresources.ts';
@@ -54,6 +56,13 @@ export interface ServerOptions {
   kubelets?: KubeletClientOptions;
   /** Whether a watch may begin with the present state (`sendInitialEvents`). Default: true. */
   watchList?: boolean;
+  /**
+   * Which controllers run, in the way of `--controllers` of kube-controller-manager: names, `-name` for one that does not, `*` for all.
+   * Default: `['*', '-deployment']`.
+   */
+  controllers?: readonly string[];
+  /** PEM of the authority of `tls.cert`, for the ConfigMap `kube-root-ca.crt` of each namespace. Default: there is none. */
+  rootCa?: string;
   /** What goes wrong and is nobody's request. */
   onError?: (error: unknown) => void;
 }
@@ -72,10 +81,11 @@ const DEFAULT_ISSUER = 'https://kubernetes.default.svc';
  * A server as kube-apiserver is by default: RBAC, ServiceAccount tokens, client certificates, its admission plugins, the built-in
  * kinds, and what every cluster begins with.
  *
- * @throws Error of keys, of token files and of listening
+ * @throws Error of keys, of token files, of the names of controllers, and of listening
  */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const {storage, host = '127.0.0.1', port, tls, auditLogPath, watchList = true, onError = () => {}} = options;
+  const names = options.controllers && selectControllers(options.controllers);
   const audit = auditLogPath === undefined ? undefined : await AuditLog.open({path: auditLogPath, onError});
   const server = await createApiServer({
     storage,
@@ -85,7 +95,13 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     ...(audit && {audit}),
   });
   const kept = await bootstrap(server.registry, onError);
+  const controllers = startControllers(server.registry, {
+    ...(names && {names}),
+    ...(options.rootCa !== undefined && {rootCa: options.rootCa}),
+    onError,
+  });
   const close = async (): Promise<void> => {
+    await controllers.close();
     kept.close();
     await server.close();
     await audit?.close();

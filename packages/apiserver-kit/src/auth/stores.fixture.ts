@@ -30,6 +30,7 @@ class FixtureCache implements ObjectCache {
       object,
       json: JSON.stringify(object),
       jsonAs: (apiVersion: string) => JSON.stringify({...object, apiVersion}),
+      mentions: (text: string) => JSON.stringify(object).includes(text),
     };
     if (current) this.#objects.set(key, current);
     else this.#objects.delete(key);

@@ -18,6 +18,8 @@ export interface CachedObject {
   readonly json: string;
   /** {@link json} with another `apiVersion`. */
   jsonAs(apiVersion: string): string;
+  /** Whether a text stands in its JSON as it is stored: to find out cheaply that something is not in it. */
+  mentions(text: string): boolean;
 }
 
 /** What the objects of a cache have in common. */
@@ -78,6 +80,10 @@ export class TextObject implements CachedObject, Reparsable {
 
   jsonAs(apiVersion: string): string {
     return this.#render(apiVersion);
+  }
+
+  mentions(text: string): boolean {
+    return this.#text.includes(text);
   }
 
   /** Takes over what {@link object} would be, but for its resourceVersion, from somebody who has it. */

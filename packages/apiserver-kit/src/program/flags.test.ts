@@ -15,7 +15,20 @@ describe('parseFlags', () => {
       apiAudiences: ['https://kubernetes.default.svc'],
       storage: {kind: 'memory'},
       watchList: true,
+      controllers: ['garbage-collector', 'namespace', 'serviceaccount', 'root-ca-certificate-publisher'],
+      rootCaFile: undefined,
     });
+  });
+
+  test.each([
+    [
+      '--controllers=*,-namespace',
+      ['garbage-collector', 'serviceaccount', 'root-ca-certificate-publisher', 'deployment'],
+    ],
+    ['--controllers=deployment-controller', ['deployment']],
+    ['--controllers=', []],
+  ])('%s', (flag, controllers) => {
+    expect(parseFlags([...tls, flag])).toMatchObject({controllers});
   });
 
   test('reads what kube-apiserver reads; the last of a name counts, or all do', () => {
@@ -51,6 +64,7 @@ describe('parseFlags', () => {
     [['--secure-port=99999', ...tls], '--secure-port=99999'],
     [['--authorization-mode=AlwaysAllow', ...tls], '--authorization-mode=AlwaysAllow is not supported'],
     [['--storage=etcd', ...tls], '--storage=etcd: must be memory or sqlite:PATH'],
+    [['--controllers=cronjob', ...tls], '--controllers: "cronjob" is not in the list of known controllers'],
     [['--feature-gates=Other=true', ...tls], 'unrecognized feature gate: Other'],
     [['--anonymous-auth=maybe', ...tls], '--anonymous-auth=maybe: must be true or false'],
     [['--kubelet-client-key=x', ...tls], '--kubelet-client-certificate and --kubelet-client-key must come together'],

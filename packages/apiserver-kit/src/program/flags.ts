@@ -1,3 +1,9 @@
+import {
+  type ControllerName,
+  controllerNames,
+  defaultControllers,
+  selectControllers,
+} from '../controllers/controller-names.ts';
 import {type NodeAddressType, nodeAddressTypes} from '../kubelet/kubelet-address.ts';
 
 /** Where objects are kept. */
@@ -23,6 +29,9 @@ export interface ProgramOptions {
   kubeletAddressTypes: readonly NodeAddressType[];
   storage: StorageChoice;
   watchList: boolean;
+  /** Those that run. */
+  controllers: readonly ControllerName[];
+  rootCaFile: string | undefined;
 }
 
 /** What is wrong with the command line: for its author. */
@@ -53,12 +62,14 @@ export const flags: Readonly<Record<string, string>> = {
   'kubelet-certificate-authority': 'authority of the certificates of kubelets, PEM',
   'kubelet-preferred-address-types': 'kinds of addresses of Nodes, the best one first',
   'feature-gates': 'WatchList=false is the only one',
+  controllers: `which controllers run, of ${controllerNames.join(', ')}: *, name, -name; default *,-deployment`,
+  'root-ca-file': 'authority for the ConfigMap kube-root-ca.crt of each namespace, PEM; default: there is none',
   storage: 'memory (default) or sqlite:PATH',
   'sqlite-synchronous':
     'FULL (default): what was acknowledged outlives a power failure; NORMAL: it outlives the process',
 };
 
-const repeatable = new Set(['service-account-issuer', 'service-account-key-file', 'api-audiences']);
+const repeatable = new Set(['controllers', 'service-account-issuer', 'service-account-key-file', 'api-audiences']);
 
 /** @throws FlagError that names the flag */
 export function parseFlags(args: readonly string[]): ProgramOptions {
@@ -87,6 +98,8 @@ export function parseFlags(args: readonly string[]): ProgramOptions {
     kubeletAddressTypes: addressTypesOf(last('kubelet-preferred-address-types')),
     storage: storageOf(last('storage') ?? 'memory', last('sqlite-synchronous')),
     watchList: watchListOf(last('feature-gates')),
+    controllers: controllersOf(values.get('controllers')),
+    rootCaFile: last('root-ca-file'),
   };
 }
 
@@ -162,4 +175,14 @@ function watchListOf(text: string | undefined): boolean {
     watchList = booleanOf('feature-gates=WatchList', value);
   }
   return watchList;
+}
+
+function controllersOf(lists: readonly string[] | undefined): readonly ControllerName[] {
+  if (lists === undefined) return [...defaultControllers];
+  try {
+    const names = lists.flatMap((list) => list.split(',')).filter((name) => name !== '');
+    return [...selectControllers(names)];
+  } catch (error) {
+    throw new FlagError(`--controllers: ${(error as Error).message}`);
+  }
 }

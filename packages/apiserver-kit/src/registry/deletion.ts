@@ -13,8 +13,10 @@ export interface DeleteOptions {
   orphanDependents?: boolean;
 }
 
-const ORPHAN = 'orphan';
-const FOREGROUND = 'foregroundDeletion';
+/** Finalizer: it goes when its dependents have lost it as an owner. */
+export const ORPHAN = 'orphan';
+/** Finalizer: it goes when its dependents have gone. */
+export const FOREGROUND = 'foregroundDeletion';
 
 /** @throws StatusError 409 where the object is not the one that was meant */
 export function checkPreconditions(

@@ -1,7 +1,7 @@
 import {describe, expect, test} from '@jest/globals';
 import fc from 'fast-check';
-import type {Deployment} from 'kubernetes-types/apps/v1.d.ts';
-import type {Pod} from 'kubernetes-types/core/v1.d.ts';
+import type {Deployment} from 'kubernetes-types/apps/v1.js';
+import type {Pod} from 'kubernetes-types/core/v1.js';
 import {deploymentStatus, planRollout, templateHash} from './deployment-rollout.ts';
 
 const template = {metadata: {labels: {a: '1'}}, spec: {containers: [{name: 'c', image: 'i'}]}};
@@ -55,6 +55,16 @@ describe('planRollout', () => {
     expect(names(plan.delete)).toEqual([pods[0]!.metadata!.name]);
   });
 
+  test('percentages say how many more and how many less there may be: the first rounded up, the second down', () => {
+    const pods = Array.from({length: 6}, () => pod('old', true));
+    const plan = planRollout(deployment(6), pods, 'new');
+    expect(plan.create).toBe(2);
+    expect(plan.delete).toHaveLength(1);
+    const none = deployment(6);
+    none.spec!.strategy = {rollingUpdate: {maxSurge: '0%', maxUnavailable: '10%'}};
+    expect(planRollout(none, pods, 'new')).toMatchObject({create: 0, delete: [{}]});
+  });
+
   test('Recreate waits until the last old Pod is gone', () => {
     const old = pod('old', true);
     expect(planRollout(deployment(1, 'Recreate'), [old], 'new')).toMatchObject({create: 0, delete: [old]});
@@ -64,17 +74,22 @@ describe('planRollout', () => {
     expect(planRollout(deployment(1, 'Recreate'), [], 'new')).toMatchObject({create: 1});
   });
 
-  test('a rolling update always ends, with one Pod more at the most and none missing on the way', () => {
+  test('a rolling update always ends, within its bounds on the way', () => {
     fc.assert(
       fc.property(
         fc.integer({min: 0, max: 6}),
         fc.integer({min: 0, max: 6}),
+        fc.integer({min: 0, max: 2}),
+        fc.integer({min: 0, max: 2}),
         fc.infiniteStream(fc.nat(1000)),
-        (before, wanted, choices) => {
+        (before, wanted, maxSurge, maxUnavailable, choices) => {
+          const rolling = deployment(wanted);
+          rolling.spec!.strategy = {type: 'RollingUpdate', rollingUpdate: {maxSurge, maxUnavailable}};
+          const unavailable = maxSurge === 0 ? Math.max(1, maxUnavailable) : maxUnavailable;
           let pods = Array.from({length: before}, () => pod('old', true));
           const next = (limit: number): number => (choices.next().value as number) % limit;
           for (let step = 0; step < 200; step++) {
-            const plan = planRollout(deployment(wanted), pods, 'new');
+            const plan = planRollout(rolling, pods, 'new');
             const gone = new Set(names(plan.delete));
             if (
               plan.create === 0 &&
@@ -86,9 +101,9 @@ describe('planRollout', () => {
               ...pods.filter(({metadata}) => !gone.has(metadata?.name)),
               ...Array.from({length: plan.create}, () => pod('new', false)),
             ];
-            expect(pods.length).toBeLessThanOrEqual(Math.max(wanted + 1, before));
+            expect(pods.length).toBeLessThanOrEqual(Math.max(wanted + maxSurge, before));
             const ready = pods.filter((each) => each.status?.conditions?.[0]?.status === 'True').length;
-            expect(ready).toBeGreaterThanOrEqual(Math.min(before, wanted));
+            expect(ready).toBeGreaterThanOrEqual(Math.min(before, wanted) - unavailable);
             const waiting = pods.filter((each) => each.status?.conditions?.[0]?.status === 'False');
             const lucky = waiting[next(waiting.length || 1)];
             if (lucky)
