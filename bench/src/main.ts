@@ -79,7 +79,7 @@ async function measureTarget(target: Target, runtime: TargetResult['runtime']): 
     const {measurements = [], figures = [], notes = []} = await scenario.run(target, options.profile);
     found.measurements.push(...measurements);
     found.figures.push(...figures);
-    found.notes.push(...notes);
+    for (const note of notes) if (!found.notes.includes(note)) found.notes.push(note);
   }
   return found;
 }

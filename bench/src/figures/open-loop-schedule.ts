@@ -7,19 +7,3 @@
 export function intendedMs(startedMs: number, ratePerSecond: number, index: number): number {
   return startedMs + (index * 1000) / ratePerSecond;
 }
-
-/**
- * What a closed loop of one client left out: an answer that took longer than the interval at which requests were meant to
- * come kept others from being sent, which would have waited less and less. Adds them.
- *
- * @see https://hdrhistogram.github.io/HdrHistogram/JavaDoc/org/HdrHistogram/AbstractHistogram.html recordValueWithExpectedInterval
- */
-export function withOmitted(latenciesMs: readonly number[], expectedIntervalMs: number): number[] {
-  const all = [...latenciesMs];
-  if (!(expectedIntervalMs > 0)) return all;
-  for (const latency of latenciesMs) {
-    for (let missing = latency - expectedIntervalMs; missing >= expectedIntervalMs; missing -= expectedIntervalMs)
-      all.push(missing);
-  }
-  return all;
-}

@@ -41,6 +41,9 @@ function epochMs(microTime: string): number {
   return Date.parse(microTime) + Number(micros) / 1000;
 }
 
+/** Clocks may share a namespace. */
+let names = 0;
+
 /** What may not change in a Run that is over. */
 function verdict(status: RunStatus | undefined): string {
   return `${status?.phase} ${status?.attempt} ${status?.completionTime}`;
@@ -60,7 +63,6 @@ export class RunClock {
   readonly #over = new Map<string, string>();
   readonly #stop = new AbortController();
   #watching: Promise<void> = Promise.resolve();
-  #names = 0;
 
   constructor(client: KindClient<Run>, {namespace, runtime}: {namespace: string; runtime: string}) {
     this.#client = client;
@@ -106,7 +108,7 @@ export class RunClock {
   }
 
   launch(spec: Partial<RunSpec>, intendedMs = performance.now()): {promise: Promise<RunTimes>; created: Promise<void>} {
-    const name = `b-${process.pid.toString(36)}-${(++this.#names).toString(36)}`;
+    const name = `b-${process.pid.toString(36)}-${(++names).toString(36)}`;
     const {promise, resolve} = Promise.withResolvers<RunTimes>();
     const times: RunTimes = {intendedMs, sentMs: performance.now()};
     this.#waiting.set(name, {times, resolve});

@@ -21,7 +21,9 @@ export const idle: Scenario = {
     await delay(idleSeconds * 1000);
     const after = await sampleProcesses(groups);
     const events = await controlPlane.auditEvents(mark);
-    const renewals = events.filter((event) => event.stage === 'ResponseComplete' && isRenewal(event));
+    const renewals = events.filter(
+      (event) => event.stage === 'ResponseComplete' && isOurs(event.user.username) && isRenewal(event),
+    );
     const others = events.filter(isOther);
     for (const {user, verb, requestURI} of others.slice(0, 10))
       process.stderr.write(`    ${user.username} ${verb} ${requestURI}\n`);
@@ -58,14 +60,12 @@ function isRenewal({verb, objectRef}: AuditEvent): boolean {
   return objectRef?.resource === 'leases' && (verb === 'update' || verb === 'patch');
 }
 
-/** Neither a Lease nor a watch, and not of the API server itself. */
+/** One of ours, neither of a Lease nor a watch. Nodes, clients and the controllers of Kubernetes have their own reasons. */
 function isOther(event: AuditEvent): boolean {
-  const {stage, user, userAgent, verb} = event;
-  return (
-    stage === 'ResponseComplete' &&
-    verb !== 'watch' &&
-    !user.username?.startsWith('system:apiserver') &&
-    userAgent !== 'control-plane-access' &&
-    !isRenewal(event)
-  );
+  const {stage, user, verb} = event;
+  return stage === 'ResponseComplete' && verb !== 'watch' && isOurs(user.username) && !isRenewal(event);
+}
+
+function isOurs(user: string | undefined): boolean {
+  return /^system:serviceaccount:[^:]+:kruntimes-/.test(user ?? '');
 }

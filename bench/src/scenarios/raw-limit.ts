@@ -2,6 +2,7 @@ import type {Run} from '@kruntimes/api-types';
 import {Client, kinds, Transport} from '@kruntimes/reconciler-kit';
 import {BENCH_NAMESPACE} from '../cluster/bench-identity.ts';
 import {relayKind} from '../cluster/relay-kind.ts';
+import {inParallel} from '../measure/in-parallel.ts';
 import {median} from '../quantile.ts';
 import {hello} from './loads.ts';
 import type {Figure, Scenario} from './scenario.ts';
@@ -26,7 +27,7 @@ export const rawLimit: Scenario = {
     });
     const perSecond = async (work: (index: number) => Promise<unknown>): Promise<number> => {
       const started = performance.now();
-      await inParallel(raw.writes, work);
+      await inParallel(raw.writes, CONCURRENCY, work);
       return (raw.writes * 1000) / (performance.now() - started);
     };
     process.stderr.write('  raw limit\n');
@@ -83,7 +84,7 @@ export const rawLimit: Scenario = {
         }
         throw new Error('a watch ended');
       });
-      await inParallel(raw.events, (index) =>
+      await inParallel(raw.events, CONCURRENCY, (index) =>
         configMaps.create({
           metadata: {name: `fan-${index}`, namespace: BENCH_NAMESPACE, labels: {fan: 'out'}},
           data: {text: 'x'.repeat(1000)},
@@ -94,11 +95,3 @@ export const rawLimit: Scenario = {
     }
   },
 };
-
-async function inParallel(count: number, work: (index: number) => Promise<unknown>): Promise<void> {
-  let next = 0;
-  const worker = async (): Promise<void> => {
-    while (next < count) await work(next++);
-  };
-  await Promise.all(Array.from({length: CONCURRENCY}, worker));
-}
