@@ -7,6 +7,7 @@ import {fileURLToPath} from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const target = join('dist', 'dev');
+const chartFiles = join(root, 'charts', 'kruntimes', 'files');
 const apps = ['controller', 'scheduler', 'runtimed', 'bash-runtime', 'runtime-maintainer'];
 
 const server = join(target, 'kruntimes-apiserver', 'main.js');
@@ -19,7 +20,7 @@ for (const app of apps) {
   mkdirSync(folder, {recursive: true});
   const isMap = (path) => basename(path).endsWith('.map');
   cpSync(join(root, 'apps', app, 'dist'), folder, {recursive: true, filter: (path) => !isMap(path)});
-  const permissions = join(root, 'apps', app, 'rbac.yaml');
+  const permissions = join(chartFiles, 'rbac', `${app}.yaml`);
   if (existsSync(permissions)) cpSync(permissions, join(folder, 'rbac.yaml'));
 }
-cpSync(join(root, 'deploy', 'admission'), join(target, 'admission'), {recursive: true});
+cpSync(join(chartFiles, 'admission'), join(target, 'admission'), {recursive: true});

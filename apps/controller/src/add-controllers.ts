@@ -8,12 +8,15 @@ import {addRunRetention} from './run-retention.ts';
 import {runsWithArtifacts} from './runs-with-artifacts.ts';
 import {addRuntimeController} from './runtime-controller.ts';
 import {addRuntimeIdentity} from './runtime-identity.ts';
+import {addRuntimeNetworkPolicies} from './runtime-network-policy.ts';
 
 export interface AddControllersOptions {
   /** Image of runtimed where a Runtime names none. */
   runtimedImage: string;
   /** Image of the maintainers of artifacts. */
   maintainerImage: string;
+  /** Make one NetworkPolicy for each Runtime, or remove those that are there. Default: neither. */
+  networkPolicies?: 'make' | 'remove' | undefined;
   /** See RunRetentionOptions. */
   defaultRunTtl: number;
   maxFinishedRunsPerNamespace: number;
@@ -32,6 +35,8 @@ export function addControllers(manager: Manager, options: AddControllersOptions)
   const serviceAccounts = manager.cache(kinds.ServiceAccount, {...scope, transform: projectServiceAccount});
   addRuntimeIdentity({manager, runtimes, pods, serviceAccounts, ...scope});
   addRuntimeController({manager, runtimes, serviceAccounts, runtimedImage, clock, ...scope});
+  const {networkPolicies} = options;
+  if (networkPolicies) addRuntimeNetworkPolicies({manager, runtimes, wanted: networkPolicies === 'make', ...scope});
   addRunReaper({manager, runtimes, pods, clock, logger, ...scope});
   const stored = manager.cache(runKind, runsWithArtifacts(namespace));
   addMaintainerController({manager, runs: stored, serviceAccounts, maintainerImage, ...scope});

@@ -63,7 +63,7 @@ export function serviceAccountOf(runtime: DeepReadonly<Runtime>): string {
 }
 
 /** The Runtime as controller owner of what is made for it. */
-function ownerReferenceTo(runtime: DeepReadonly<Runtime>): OwnerReference {
+export function ownerReferenceTo(runtime: DeepReadonly<Runtime>): OwnerReference {
   const {apiVersion = '', kind = '', metadata} = runtime;
   const {name = '', uid = ''} = metadata ?? {};
   return {apiVersion, kind, name, uid, controller: true, blockOwnerDeletion: true};

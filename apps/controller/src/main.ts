@@ -1,19 +1,25 @@
 /** The controller's program: Pods and identity for Runtimes, and care for Runs whose Pod is gone or whose time is over. */
+import {INSTALLATION_ANNOTATION} from '@kruntimes/api-types';
 import {runServerApp} from '@kruntimes/reconciler-kit/app';
-import {InvalidArgumentError} from 'commander';
+import {InvalidArgumentError, Option} from 'commander';
 import packageJson from '../package.json' with {type: 'json'};
 import {addControllers} from './add-controllers.ts';
+import {stopDeployments, uninstall} from './uninstall.ts';
 
 interface ControllerFlags {
   runtimedImage: string;
   maintainerImage: string;
   defaultRunTtl: number;
   maxFinishedRunsPerNamespace: number;
+  networkPolicies?: 'make' | 'remove';
+  uninstall: boolean;
+  stopDeployment: string[];
 }
 
 await runServerApp<ControllerFlags>({
   name: 'kruntimes-controller',
   version: packageJson.version,
+  installationAnnotation: INSTALLATION_ANNOTATION,
   description:
     'Makes Pods and their identity from Runtimes, and cares for Runs whose Pod is gone or whose time is over.',
   examples: [
@@ -39,12 +45,43 @@ await runServerApp<ControllerFlags>({
         'more finished Runs are not kept; the oldest are deleted first',
         wholeNumber,
         10_000,
+      )
+      .addOption(
+        new Option(
+          '--network-policies <what>',
+          'make one NetworkPolicy for each Runtime, or remove those that are there (default: neither)',
+        ).choices(['make', 'remove']),
+      )
+      .option(
+        '--uninstall',
+        'take back what the controller has made, let all Runs go that have its finalizer, and end; Runs and Runtimes stay',
+        false,
+      )
+      .option(
+        '--stop-deployment <namespace/name>',
+        'with --uninstall: scale it to 0 first; may be given several times',
+        (value: string, before: string[]) => [...before, value],
+        [],
       );
   },
   run: async ({createManager, options, logger, signal, clock}) => {
     const manager = await createManager();
-    addControllers(manager, {...options, clock, logger});
-    await manager.start(signal);
+    if (!options.uninstall) {
+      addControllers(manager, {...options, clock, logger});
+      await manager.start(signal);
+      return;
+    }
+    const {client} = manager;
+    const done = new AbortController();
+    // When the controller that is stopped here leads no more.
+    const start = async (stopping: AbortSignal): Promise<void> => {
+      await uninstall({client, clock, logger, namespace: options.namespace}, stopping);
+      done.abort();
+    };
+    manager.add({name: 'uninstall', needsLeaderElection: true, start});
+    await stopDeployments(client, options.stopDeployment);
+    await manager.start(AbortSignal.any([signal, done.signal]));
+    if (!done.signal.aborted) throw new Error('stopped before everything was taken back');
   },
 });
 

@@ -56,7 +56,10 @@ export class KubeWorld implements AsyncDisposable {
 
   /** An identity with exactly the permissions of rbac.yaml. */
   async schedulerConfig(user: string) {
-    const text = await readFile(new URL('../rbac.yaml', import.meta.url), 'utf8');
+    const text = await readFile(
+      new URL('../../../charts/kruntimes/files/rbac/scheduler.yaml', import.meta.url),
+      'utf8',
+    );
     const documents = parseAllDocuments(text).map((document) => document.toJS() as ClusterRole);
     const role = documents.find(({kind}) => kind === 'ClusterRole');
     if (role === undefined) throw new Error('rbac.yaml has no ClusterRole');

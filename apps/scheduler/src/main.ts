@@ -1,4 +1,5 @@
 /** The scheduler's program: binds waiting Runs to free slots of Runtime Pods. */
+import {INSTALLATION_ANNOTATION} from '@kruntimes/api-types';
 import {runServerApp} from '@kruntimes/reconciler-kit/app';
 import {InvalidArgumentError} from 'commander';
 import packageJson from '../package.json' with {type: 'json'};
@@ -12,6 +13,7 @@ interface SchedulerFlags {
 await runServerApp<SchedulerFlags>({
   name: 'kruntimes-scheduler',
   version: packageJson.version,
+  installationAnnotation: INSTALLATION_ANNOTATION,
   description: 'Binds waiting Runs to free slots of Runtime Pods.',
   examples: [
     'kruntimes-scheduler --kubeconfig ~/.kube/config',

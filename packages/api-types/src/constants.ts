@@ -20,6 +20,9 @@ export const MANAGED_BY_LABEL = 'app.kubernetes.io/managed-by';
 /** Value of {@link MANAGED_BY_LABEL}. */
 export const MANAGED_BY = 'kruntimes';
 
+/** Annotation of the Lease of a scope: which installation runs the Runs there. */
+export const INSTALLATION_ANNOTATION = `${GROUP}/installation` as const;
+
 /** Pod condition and readiness gate that runtimed owns. */
 export const RUNTIMED_READY_CONDITION = `${GROUP}/RuntimedReady` as const;
 
@@ -100,6 +103,11 @@ export const MAINTAINER_PORT = 19095;
 export const MAINTAINER_SERVICE_ACCOUNT = 'kruntimes-maintainer';
 /** Annotation of a Run: `true` gives its artifacts up, so that the Run can be deleted though its store is gone for good. */
 export const FORCE_RELEASE_ANNOTATION = `${GROUP}/force-release` as const;
+
+/** Annotation of a Run: W3C `traceparent` of the span that created it. What is none is ignored. */
+export const TRACEPARENT_ANNOTATION = `${GROUP}/traceparent` as const;
+/** Environment variable in which a program finds the `traceparent` of its attempt, if there is a trace. */
+export const TRACEPARENT_ENV = 'TRACEPARENT';
 
 /** The built-in resource: how many Runs a Pod executes at the same time, and how many slots a Run takes. */
 export const RUNS_RESOURCE = 'runs';

@@ -18,6 +18,7 @@ import type {
 } from 'kubernetes-types/core/v1.d.ts';
 import type {Event} from 'kubernetes-types/events/v1.d.ts';
 import type {ObjectMeta} from 'kubernetes-types/meta/v1.d.ts';
+import type {NetworkPolicy} from 'kubernetes-types/networking/v1.d.ts';
 import type {ClusterRole, ClusterRoleBinding, Role, RoleBinding} from 'kubernetes-types/rbac/v1.d.ts';
 
 /** What all objects of the Kubernetes API have in common. */
@@ -75,6 +76,7 @@ export const kinds = {
   Deployment: grouped<Deployment>('apps', 'Deployment', 'deployments'),
   ReplicaSet: grouped<ReplicaSet>('apps', 'ReplicaSet', 'replicasets'),
   Job: grouped<Job>('batch', 'Job', 'jobs'),
+  NetworkPolicy: grouped<NetworkPolicy>('networking.k8s.io', 'NetworkPolicy', 'networkpolicies'),
   Role: grouped<Role>(rbac, 'Role', 'roles'),
   RoleBinding: grouped<RoleBinding>(rbac, 'RoleBinding', 'rolebindings'),
   ClusterRole: grouped<ClusterRole>(rbac, 'ClusterRole', 'clusterroles', false),

@@ -25,6 +25,11 @@ export interface LeaderElectionOptions {
   retryPeriodMs?: number;
   /** Whether a stopping leader hands the Lease back, so that the next one need not wait. Default true. */
   releaseOnCancel?: boolean;
+  /**
+   * Whether a candidate makes the Lease where there is none. Default true. Otherwise it is somebody else's to make and to delete: candidates
+   * wait for it, and a leader whose Lease is gone gives up.
+   */
+  createLease?: boolean;
 }
 
 /** What the elector needs of a {@link Client}. */
@@ -34,6 +39,8 @@ export interface LeaseSource {
 
 export interface LeaderElectorOptions extends LeaderElectionOptions {
   client: LeaseSource;
+  /** Asked at first and before the Lease is taken; a leader is not asked. Rejects, with SCOPE_REFUSED, when this candidate must not stand. */
+  mayStand?: (signal: AbortSignal) => Promise<void>;
   clock?: Clock;
   random?: () => number;
   logger?: Logger;
@@ -78,6 +85,8 @@ export class LeaderElector {
   readonly #renewDeadlineMs: number;
   readonly #retryPeriodMs: number;
   readonly #releaseOnCancel: boolean;
+  readonly #createLease: boolean;
+  readonly #mayStand: (signal: AbortSignal) => Promise<void>;
   readonly #leases: ReturnType<LeaseSource['kind']>;
   readonly #clock: Clock;
   readonly #random: () => number;
@@ -88,6 +97,8 @@ export class LeaderElector {
   #observed: {lease: Lease; at: number} | undefined;
   #callbacks: LeaderCallbacks | undefined;
   #leading = false;
+  /** Why this candidate does not stand; undefined when it does. */
+  #refusal: Error | undefined;
   /** Monotonic time until which this candidate may take itself for the leader. */
   #leaderUntil = Number.NEGATIVE_INFINITY;
 
@@ -110,6 +121,10 @@ export class LeaderElector {
     this.#renewDeadlineMs = renewDeadlineMs;
     this.#retryPeriodMs = retryPeriodMs;
     this.#releaseOnCancel = options.releaseOnCancel ?? true;
+    this.#createLease = options.createLease ?? true;
+    this.#mayStand = options.mayStand ?? (async () => {});
+    if (options.mayStand !== undefined)
+      this.#refusal = new Error('nobody was asked yet whether this candidate may stand');
     this.#leases = options.client.kind(kinds.Lease);
     this.#clock = options.clock ?? systemClock;
     this.#random = options.random ?? Math.random;
@@ -140,6 +155,13 @@ export class LeaderElector {
     };
   }
 
+  /** Fails while this candidate must not stand for election. */
+  readyCheck(): HealthCheck {
+    return () => {
+      if (this.#refusal !== undefined) throw this.#refusal;
+    };
+  }
+
   /**
    * Stands for election until `signal` is aborted; if it leads then, it hands the Lease back and resolves.
    *
@@ -159,13 +181,23 @@ export class LeaderElector {
     this.#logger.info('standing for election');
     while (!signal.aborted) {
       try {
+        if (this.#refusal !== undefined) await this.#mayStand(signal);
+        this.#refusal = undefined;
         const outcome = await this.#attempt(this.#renewDeadlineMs, signal);
         if (outcome === 'held' && this.#clock.monotonic() < this.#leaderUntil) return;
       } catch (error) {
-        if (!signal.aborted) this.#logger.warn('cannot read or take the Lease', {error});
+        if (error instanceof ReconcilerKitError && error.code === 'SCOPE_REFUSED') this.#refuse(error);
+        else if (!signal.aborted) this.#logger.warn('cannot read or take the Lease', {error});
       }
       await this.#pause(this.#retryPeriodMs * (1 + ACQUIRE_JITTER * this.#random()), signal);
     }
+  }
+
+  /** Logs a reason once, however often it is given. */
+  #refuse(reason: ReconcilerKitError): void {
+    if (this.#refusal?.message !== reason.message)
+      this.#logger.error('not standing for election', {reason: reason.message});
+    this.#refusal = reason;
   }
 
   async #lead(callbacks: LeaderCallbacks, signal: AbortSignal): Promise<void> {
@@ -259,9 +291,16 @@ export class LeaderElector {
       this.#metrics?.leaderElectionSlowpathTotal.inc({name: this.#name});
     }
     const lease = await this.#read(stop ? AbortSignal.any([limit, stop]) : limit);
+    if (!lease && !this.#createLease) {
+      throw new ReconcilerKitError('LEASE_MISSING', `there is no Lease ${this.#namespace}/${this.#name}`, {
+        retryable: true,
+      });
+    }
     if (!lease) return await this.#write(undefined, limit);
     this.#observe(lease);
-    return this.#holds(lease) || !this.#isHeld(lease) ? await this.#write(lease, limit) : 'other';
+    if (!this.#holds(lease) && this.#isHeld(lease)) return 'other';
+    if (!this.#holds(lease)) await this.#mayStand(limit);
+    return await this.#write(lease, limit);
   }
 
   #holds(lease: Lease): boolean {

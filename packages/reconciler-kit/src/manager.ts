@@ -27,7 +27,10 @@ export interface ManagerOptions {
   /** `:8080`, `127.0.0.1:0`, `[::1]:8080`; `0` turns it off. Default `0`. */
   metricsBindAddress?: string;
   /** Without it, this process takes itself for the leader. */
-  leaderElection?: LeaderElectionOptions;
+  leaderElection?: LeaderElectionOptions & {
+    /** Asked at first and before the Lease is taken. While it rejects with SCOPE_REFUSED, this process is not ready. */
+    mayStand?: (client: Client, signal: AbortSignal) => Promise<void>;
+  };
   /** How long {@link Manager.start} waits for the caches. Default 120,000. */
   cacheSyncTimeoutMs?: number;
   /** How long a stop may take in all. Default 30,000. */
@@ -109,8 +112,15 @@ export class Manager {
     this.addReadyCheck('informer-sync', () => this.#checkCaches());
     this.addReadyCheck('shutdown', () => this.#checkRunning());
     if (options.leaderElection) {
-      this.#elector = new LeaderElector({...parts, client: this.client, ...options.leaderElection});
+      const {mayStand, ...election} = options.leaderElection;
+      this.#elector = new LeaderElector({
+        ...parts,
+        client: this.client,
+        ...election,
+        ...(mayStand && {mayStand: (signal: AbortSignal) => mayStand(this.client, signal)}),
+      });
       this.addHealthCheck('leader-election', this.#elector.healthCheck());
+      this.addReadyCheck('leader-election', this.#elector.readyCheck());
     }
     this.elected = this.#election.promise;
     // Failures are told by start(); until it is called, nobody listens.

@@ -13,6 +13,9 @@ export type LocalPrograms = Readonly<Record<AppName, readonly string[]>>;
 
 const repositoryRoot = fileURLToPath(new URL('../../../../', import.meta.url));
 
+/** What the chart deploys as it stands there. */
+const chartFiles = join(repositoryRoot, 'charts', 'kruntimes', 'files');
+
 /** What the published krt carries beside itself; see tools/bundle-dev.mjs. There is none where it runs from its sources. */
 const carried = fileURLToPath(new URL('./dev/', import.meta.url));
 const isPublished = existsSync(join(carried, 'kruntimes-apiserver', 'main.js'));
@@ -22,13 +25,11 @@ export const kubeModule = join(repositoryRoot, 'tools', 'kube');
 
 /** What an app may do on the API server, as it is deployed. */
 export function rbacManifest(app: AppName): string {
-  return isPublished ? join(carried, app, 'rbac.yaml') : join(repositoryRoot, 'apps', app, 'rbac.yaml');
+  return isPublished ? join(carried, app, 'rbac.yaml') : join(chartFiles, 'rbac', `${app}.yaml`);
 }
 
 /** The policies that confine the identities of Runtime Pods, as they are deployed. */
-export const admissionManifests = isPublished
-  ? join(carried, 'admission')
-  : join(repositoryRoot, 'deploy', 'admission');
+export const admissionManifests = isPublished ? join(carried, 'admission') : join(chartFiles, 'admission');
 
 /** Command line of the API server; undefined: the one that is installed. */
 export const apiServerProgram: readonly string[] | undefined = isPublished

@@ -38,9 +38,10 @@ afterAll(async () => {
   await client.transport.close();
 });
 
-/** As it stands in deploy/admission, for the namespace of this suite. */
+/** As the chart has it, for the namespace of this suite. */
 async function installPolicy(): Promise<void> {
-  const text = await readFile(new URL('../../../../deploy/admission/run-create.yaml', import.meta.url), 'utf8');
+  const file = new URL('../../../../charts/kruntimes/files/admission/run-create.yaml', import.meta.url);
+  const text = await readFile(file, 'utf8');
   const [definition, binding] = parseAllDocuments(text).map((document) => document.toJS()) as [
     ValidatingAdmissionPolicy,
     ValidatingAdmissionPolicyBinding,

@@ -329,7 +329,7 @@ describe('parameters', () => {
 });
 
 describe('the policies of this repository', () => {
-  const folder = new URL('../../../../deploy/admission/', import.meta.url);
+  const folder = new URL('../../../../charts/kruntimes/files/admission/', import.meta.url);
   const objects = readdirSync(folder)
     .filter((name) => name.endsWith('.yaml') && name !== 'kustomization.yaml')
     .flatMap((name) => parseAllDocuments(readFileSync(new URL(name, folder), 'utf8')))

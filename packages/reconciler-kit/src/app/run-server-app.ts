@@ -20,6 +20,11 @@ export interface ServerApp<O extends object = object> {
   options?(command: Command): void;
   /** Whether the app offers `--leader-elect`. Default true. */
   leaderElection?: boolean;
+  /**
+   * Gives the app the flag `--installation`, and names the annotation of Leases that says whose they are: several installations
+   * may be in a cluster, but no two at work in one namespace. See {@link exclusiveScope}.
+   */
+  installationAnnotation?: string;
   /** Where a Pod has its service account mounted. Default: where Kubernetes mounts it. */
   serviceAccountDirectory?: string | undefined;
   /** The program. Resolves when it has stopped; a rejection is logged and ends the process with exit code 1. */

@@ -16,6 +16,10 @@ export interface ServerOptions {
   /** `0`: off. */
   healthProbeBindAddress: string;
   leaderElect: boolean;
+  /** Namespace of the Lease; default: the process' own. */
+  leaderElectNamespace?: string;
+  /** See {@link ServerApp.installationAnnotation}. */
+  installation?: string;
   logLevel: LogLevel;
   logFormat: LogFormat;
 }
@@ -46,13 +50,7 @@ export function serverCommand(app: ServerApp<never>): Command {
         .argParser(address),
     );
   if (app.leaderElection === false) command.setOptionValue('leaderElect', false);
-  else {
-    command.option(
-      '--leader-elect',
-      'work only while this process holds the Lease that it competes for with its replicas',
-      false,
-    );
-  }
+  else addElectionOptions(command, app);
   command
     .addOption(
       new Option('--log-level <level>', 'least level that is logged')
@@ -65,6 +63,23 @@ export function serverCommand(app: ServerApp<never>): Command {
   command.version(app.version, '--version', 'print the version').helpOption('--help', 'print this help');
   command.addHelpText('after', ['', 'Examples:', ...app.examples.map((example) => `  ${example}`)].join('\n'));
   return command;
+}
+
+function addElectionOptions(command: Command, app: ServerApp<never>): void {
+  command
+    .option(
+      '--leader-elect',
+      'work only while this process holds the Lease that it competes for with its replicas',
+      false,
+    )
+    .addOption(
+      new Option('--leader-elect-namespace <name>', 'namespace of that Lease (default: its own)').argParser(namespace),
+    );
+  if (app.installationAnnotation === undefined) return;
+  command.option(
+    '--installation <name>',
+    'what its replicas have in common: work only if no other installation works in this namespace, or anywhere',
+  );
 }
 
 function address(text: string): string {

@@ -86,7 +86,7 @@ describe('the rules of kruntimes compile', () => {
   });
 
   test('those of its admission policies', () => {
-    const policies = read('deploy/admission/') as AdmissionPolicy[];
+    const policies = read('charts/kruntimes/files/admission/') as AdmissionPolicy[];
     const authorizer = functionTable(
       Object.fromEntries(
         ['group', 'resource', 'namespace', 'name', 'check', 'serviceAccount', 'subresource'].map((name) => [
