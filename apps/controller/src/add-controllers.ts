@@ -13,6 +13,8 @@ import {addRuntimeNetworkPolicies} from './runtime-network-policy.ts';
 export interface AddControllersOptions {
   /** Image of runtimed where a Runtime names none. */
   runtimedImage: string;
+  /** See DeploymentOptions. */
+  runtimedEnv?: Readonly<Record<string, string>> | undefined;
   /** Image of the maintainers of artifacts. */
   maintainerImage: string;
   /** Make one NetworkPolicy for each Runtime, or remove those that are there. Default: neither. */
@@ -34,7 +36,8 @@ export function addControllers(manager: Manager, options: AddControllersOptions)
   const pods = manager.cache(kinds.Pod, {...scope, labelSelector: RUNTIME_LABEL, transform: projectPod});
   const serviceAccounts = manager.cache(kinds.ServiceAccount, {...scope, transform: projectServiceAccount});
   addRuntimeIdentity({manager, runtimes, pods, serviceAccounts, ...scope});
-  addRuntimeController({manager, runtimes, serviceAccounts, runtimedImage, clock, ...scope});
+  const {runtimedEnv} = options;
+  addRuntimeController({manager, runtimes, serviceAccounts, runtimedImage, runtimedEnv, clock, ...scope});
   const {networkPolicies} = options;
   if (networkPolicies) addRuntimeNetworkPolicies({manager, runtimes, wanted: networkPolicies === 'make', ...scope});
   addRunReaper({manager, runtimes, pods, clock, logger, ...scope});

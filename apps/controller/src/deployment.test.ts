@@ -31,6 +31,14 @@ describe('deploymentOf', () => {
     expect(spec?.template.metadata?.labels).toEqual({app: 'x', 'kruntimes.io/runtime': 'bash'});
   });
 
+  test('gives runtimed, and nobody else, the variables of its traces', () => {
+    const runtimedEnv = {OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318'};
+    const pod = deploymentOf(runtime(), {...options, runtimedEnv}).spec?.template.spec;
+    const variable = {name: 'OTEL_EXPORTER_OTLP_ENDPOINT', value: 'http://collector:4318'};
+    expect(pod?.initContainers?.[0]?.env).toContainEqual(variable);
+    expect(JSON.stringify(pod?.containers)).not.toContain('OTEL_');
+  });
+
   test('puts runtimed in front as a native sidecar', () => {
     const pod = podOf(runtime({initContainers: [{name: 'prepare', image: 'p'}]}, {capacity: {resources: {runs: 4}}}));
     expect(pod.initContainers?.map(({name}) => name)).toEqual(['runtimed', 'prepare']);

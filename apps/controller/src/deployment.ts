@@ -50,6 +50,8 @@ import {
 export interface DeploymentOptions {
   /** Image of runtimed where the Runtime names none. */
   runtimedImage: string;
+  /** More environment of runtimed, for its traces (OTEL_*). */
+  runtimedEnv?: Readonly<Record<string, string>> | undefined;
 }
 
 /** As long as the kubelet's own; it renews the file at 80 %. */
@@ -184,6 +186,7 @@ function runtimedContainer(
       fromField('POD_UID', 'metadata.uid'),
       fromField('POD_IP', 'status.podIP'),
       {name: SERVICE_ACCOUNT_DIRECTORY_VARIABLE, value: SERVICE_ACCOUNT_DIRECTORY},
+      ...Object.entries(options.runtimedEnv ?? {}).map(([name, value]) => ({name, value})),
     ],
     ports: [
       {name: 'metrics', containerPort: RUNTIMED_METRICS_PORT, protocol: 'TCP'},

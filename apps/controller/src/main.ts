@@ -8,6 +8,7 @@ import {stopDeployments, uninstall} from './uninstall.ts';
 
 interface ControllerFlags {
   runtimedImage: string;
+  runtimedEnv: Record<string, string>;
   maintainerImage: string;
   defaultRunTtl: number;
   maxFinishedRunsPerNamespace: number;
@@ -29,6 +30,12 @@ await runServerApp<ControllerFlags>({
   options: (command) => {
     command
       .option('--runtimed-image <image>', 'image of runtimed where a Runtime names none', 'kruntimes-runtimed:latest')
+      .option(
+        '--runtimed-env <name=value>',
+        'OTEL_* variable of every runtimed, for its traces; may be given several times; not for secrets',
+        otelVariable,
+        {},
+      )
       .option(
         '--maintainer-image <image>',
         'image of the maintainers of artifacts',
@@ -84,6 +91,12 @@ await runServerApp<ControllerFlags>({
     if (!done.signal.aborted) throw new Error('stopped before everything was taken back');
   },
 });
+
+function otelVariable(text: string, before: Record<string, string>): Record<string, string> {
+  const [, name, value] = /^(OTEL_[A-Z0-9_]+)=(.*)$/s.exec(text) ?? [];
+  if (name === undefined || value === undefined) throw new InvalidArgumentError('It must be OTEL_NAME=VALUE.');
+  return {...before, [name]: value};
+}
 
 function wholeNumber(text: string): number {
   const value = Number(text);

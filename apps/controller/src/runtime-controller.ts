@@ -33,6 +33,8 @@ export interface RuntimeControllerOptions {
   serviceAccounts: Cache<ServiceAccount>;
   /** Image of runtimed where a Runtime names none. */
   runtimedImage: string;
+  /** See DeploymentOptions. */
+  runtimedEnv?: Readonly<Record<string, string>> | undefined;
   clock: Clock;
   /** Watch one namespace only. */
   namespace?: string;

@@ -1,3 +1,4 @@
+import {tracingWanted} from '@kruntimes/reconciler-kit';
 import {runServerApp} from '@kruntimes/reconciler-kit/app';
 import {DEFAULT_SOCKET_PATH, parseEndpoint} from '@kruntimes/runtime-protocol';
 import {limitMemory} from './memory-limit.ts';
@@ -31,6 +32,7 @@ await runServerApp<RuntimedOptions>({
       logger: logger.child({pod: pod.name}),
       metrics,
       tracer,
+      traceEnv: tracingWanted(process.env) ? process.env : undefined,
     });
     manager.addReadyCheck('runtime', () => {
       const {ready, reason, message} = runtimed.state;

@@ -2,11 +2,11 @@ import {mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync} from 'node:f
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {afterEach, beforeEach, describe, expect, test} from '@jest/globals';
-import {bindStatus, fenceOf, type Run, type RunSpec} from '@kruntimes/api-types';
+import {bindStatus, fenceOf, type Run, type RunSpec, TRACEPARENT_ANNOTATION} from '@kruntimes/api-types';
 import {ApiError, Metrics, silentLogger} from '@kruntimes/reconciler-kit';
 import {ManualClock} from '@kruntimes/reconciler-kit/testing';
 import {EndReason, ExecutionState} from '@kruntimes/runtime-protocol';
-import {type Context, type Span, type Tracer, trace} from '@opentelemetry/api';
+import {type Context, INVALID_SPAN_CONTEXT, type Span, type Tracer, trace} from '@opentelemetry/api';
 import {ArtifactStorage} from './artifact-storage.ts';
 import {Attempt, type AttemptOrigin} from './attempt.ts';
 import {ExecutionControl} from './execution-control.ts';
@@ -91,6 +91,8 @@ class NotingTracer implements Pick<Tracer, 'startSpan'> {
       end: () => this.ended.push(full),
       setAttribute: () => span,
       setStatus: () => span,
+      // As without an SDK: the parent's, if there is one.
+      spanContext: () => (context && trace.getSpanContext(context)) ?? INVALID_SPAN_CONTEXT,
     } as unknown as Span;
     this.spans.push(full);
     this.#names.set(span, full);
@@ -175,6 +177,21 @@ describe('RunExecutor', () => {
     // Acknowledgements are collected for a moment.
     await clock.advance(20);
     expect(clock.pendingTimers).toBe(timers);
+  });
+
+  test.each([
+    ['a traceparent', '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01', true],
+    ['garbage', '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\nLD_PRELOAD=x', false],
+    ['a huge value', '0'.repeat(200_000), false],
+  ])('hands %s on to the program only when it is one', async (_, traceparent, taken) => {
+    const {server, stored, executor, attemptOf, begun} = await setUp();
+    stored.run.metadata = {...stored.run.metadata, annotations: {[TRACEPARENT_ANNOTATION]: traceparent}};
+    const executed = executor.execute(attemptOf(), never);
+    await begun();
+    expect(server.executions.get(uid)?.request.env['TRACEPARENT']).toBe(taken ? traceparent : undefined);
+    server.end(uid);
+    await executed;
+    expect(stored.written).toEqual(['Succeeded']);
   });
 
   test('does with a server that only answers Status', async () => {

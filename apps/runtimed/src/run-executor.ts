@@ -7,9 +7,18 @@ import {
   type Run,
   requestsOf,
   runningStatus,
+  TRACEPARENT_ANNOTATION,
 } from '@kruntimes/api-types';
-import type {Clock, Logger, Timer} from '@kruntimes/reconciler-kit';
-import {context, type Span, SpanStatusCode, type Tracer, trace} from '@opentelemetry/api';
+import {
+  type Clock,
+  contextBelow,
+  formatTraceparent,
+  type Logger,
+  parseTraceparent,
+  type Timer,
+  traceOfUid,
+} from '@kruntimes/reconciler-kit';
+import {context, type Span, type SpanContext, SpanStatusCode, type Tracer, trace} from '@opentelemetry/api';
 import type {ArtifactStorage} from './artifact-storage.ts';
 import type {Attempt} from './attempt.ts';
 import {attemptOutcome} from './attempt-outcome.ts';
@@ -49,6 +58,8 @@ export interface RunExecutorOptions {
   logger: Logger;
   metrics: RuntimedMetrics;
   tracer: Tracer;
+  /** Trace Runs that no traced caller created, too, as this environment (OTEL_TRACES_SAMPLER ...) says. */
+  traceEnv?: NodeJS.ProcessEnv | undefined;
 }
 
 /** How long an end that the Runtime server does not confirm is waited for when no other attempt follows. */
@@ -125,6 +136,7 @@ export class RunExecutor {
       'kruntimes.run.name': name,
       'kruntimes.run.uid': fence.uid,
       'kruntimes.run.attempt': fence.attempt,
+      'kruntimes.runtime': attempt.run.spec.runtime,
     };
     const spool = artifacts.logSpool(attempt);
     const sink = spool === undefined ? log : new SpooledLog(log, spool);
@@ -132,7 +144,7 @@ export class RunExecutor {
       attempt,
       execution: new Execution(executionId, header, sink, (id, sequence) => connection.acknowledge(id, sequence)),
       spool,
-      span: tracer.startSpan('run', {attributes}),
+      span: tracer.startSpan('run', {attributes}, contextBelow(this.#parentSpan(attempt))),
       logger: logger.child({namespace, run: name, attempt: fence.attempt}),
       signal,
       workspace: undefined,
@@ -141,6 +153,13 @@ export class RunExecutor {
       startedAt: undefined,
       runningWrite: undefined,
     };
+  }
+
+  /** The span that created the Run, if it says so; else the trace that is named by its UID, if this process traces. */
+  #parentSpan({run, fence}: Attempt): SpanContext | undefined {
+    const {traceEnv} = this.#options;
+    const given = parseTraceparent(run.metadata?.annotations?.[TRACEPARENT_ANNOTATION]);
+    return given ?? (traceEnv && traceOfUid(fence.uid, traceEnv));
   }
 
   /** Finds out whether the Runtime server has the execution already, from an earlier process. */
@@ -195,7 +214,8 @@ export class RunExecutor {
     const failure = await this.#step(work, 'prepare', () => this.#prepare(work));
     if (failure !== undefined || work.workspace === undefined || attempt.stopping.aborted) return failure;
     connection.follow(execution);
-    const request = executeRequest(attempt, work.workspace.paths, work.workingDir);
+    const traceparent = formatTraceparent(work.span.spanContext());
+    const request = executeRequest(attempt, work.workspace.paths, work.workingDir, traceparent);
     const onSent = (): void => {
       work.sent = true;
     };

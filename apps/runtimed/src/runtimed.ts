@@ -43,6 +43,8 @@ export interface RuntimedContext {
   logger: Logger;
   metrics: Metrics;
   tracer: Tracer;
+  /** See RunExecutorOptions. */
+  traceEnv?: NodeJS.ProcessEnv | undefined;
   random?: () => number;
   /** Where the logs of Runs go. Default 1, the standard output. */
   logFd?: number;
@@ -131,6 +133,7 @@ export class Runtimed {
       lostAfterMs,
       runningStatusDelayMs: options.runningStatusDelayMs,
       tracer,
+      traceEnv: this.#context.traceEnv,
     });
     const registryOfRuns = new RunRegistry({podUID: pod.uid, executor, begun, logger, signal: end.signal});
     const runs = new Cache(client.kind(runKind), {

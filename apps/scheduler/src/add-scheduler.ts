@@ -1,6 +1,15 @@
-import {RUNTIME_LABEL, type Run, type Runtime, runKind, runtimeKind, terminalPhases} from '@kruntimes/api-types';
-import {type Clock, kinds, type Logger, type Manager} from '@kruntimes/reconciler-kit';
-import {type Tracer, trace} from '@opentelemetry/api';
+import {
+  type DeepReadonly,
+  RUNTIME_LABEL,
+  type Run,
+  type Runtime,
+  runKind,
+  runtimeKind,
+  TRACEPARENT_ANNOTATION,
+  terminalPhases,
+} from '@kruntimes/api-types';
+import {type Clock, kinds, type Logger, type Manager, parseTraceparent, traceOfUid} from '@kruntimes/reconciler-kit';
+import {type SpanContext, type Tracer, trace} from '@opentelemetry/api';
 import type {Deployment, ReplicaSet} from 'kubernetes-types/apps/v1.d.ts';
 import {projectLease, projectMetadata, projectPod, projectRun, projectRuntime} from './projection.ts';
 import {runStatusWriter} from './run-writer.ts';
@@ -13,6 +22,8 @@ export interface AddSchedulerOptions {
   logger: Logger;
   random?: (() => number) | undefined;
   tracer?: Tracer | undefined;
+  /** Trace Runs, as this environment (OTEL_TRACES_SAMPLER ...) says. */
+  traceEnv?: NodeJS.ProcessEnv | undefined;
   maxConcurrentBinds?: number | undefined;
   unschedulableDelayMs?: number | undefined;
   leaseDurationMs?: number | undefined;
@@ -21,9 +32,14 @@ export interface AddSchedulerOptions {
 /** Runs that have not ended: what the scheduler remembers follows active work, not history. */
 const activeRuns = terminalPhases.map((phase) => `status.phase!=${phase}`).join(',');
 
+/** The span that created the Run, if it says so; else the trace that is named by its UID. */
+function parentSpanOf({metadata}: DeepReadonly<Run>, env: NodeJS.ProcessEnv): SpanContext | undefined {
+  return parseTraceparent(metadata?.annotations?.[TRACEPARENT_ANNOTATION]) ?? traceOfUid(metadata?.uid ?? '', env);
+}
+
 /** Gives a Manager the scheduler and the caches that it reads. */
 export function addScheduler(manager: Manager, options: AddSchedulerOptions): void {
-  const {namespace} = options;
+  const {namespace, traceEnv} = options;
   const labelled = {namespace, labelSelector: RUNTIME_LABEL};
   const owners = {...labelled, metadataOnly: true};
   const scheduler = new Scheduler({
@@ -40,6 +56,7 @@ export function addScheduler(manager: Manager, options: AddSchedulerOptions): vo
     random: options.random ?? Math.random,
     logger: options.logger,
     metrics: manager.metrics,
+    ...(traceEnv && {parentSpan: (run) => parentSpanOf(run, traceEnv)}),
     tracer: options.tracer ?? trace.getTracer('@kruntimes/scheduler'),
     maxConcurrentBinds: options.maxConcurrentBinds,
     unschedulableDelayMs: options.unschedulableDelayMs,

@@ -1,5 +1,6 @@
 /** The scheduler's program: binds waiting Runs to free slots of Runtime Pods. */
 import {INSTALLATION_ANNOTATION} from '@kruntimes/api-types';
+import {tracingWanted} from '@kruntimes/reconciler-kit';
 import {runServerApp} from '@kruntimes/reconciler-kit/app';
 import {InvalidArgumentError} from 'commander';
 import packageJson from '../package.json' with {type: 'json'};
@@ -36,6 +37,7 @@ await runServerApp<SchedulerFlags>({
       clock,
       logger,
       tracer,
+      traceEnv: tracingWanted(process.env) ? process.env : undefined,
       maxConcurrentBinds: options.maxConcurrentBinds,
       unschedulableDelayMs: options.unschedulableDelayMs,
     });

@@ -6,8 +6,9 @@ import {
   type Run,
   type RunSpec,
   type Runtime,
+  TRACEPARENT_ANNOTATION,
 } from '@kruntimes/api-types';
-import {type KubernetesObject, projectedMetadata} from '@kruntimes/reconciler-kit';
+import {type KubernetesObject, parseTraceparent, projectedMetadata} from '@kruntimes/reconciler-kit';
 import type {Lease} from 'kubernetes-types/coordination/v1.d.ts';
 import type {Pod} from 'kubernetes-types/core/v1.d.ts';
 import type {ObjectMeta} from 'kubernetes-types/meta/v1.d.ts';
@@ -18,7 +19,12 @@ export function projectRun(run: Run): Run {
   if (cancelRequested !== undefined) spec.cancelRequested = cancelRequested;
   if (priority !== undefined) spec.priority = priority;
   if (resources !== undefined) spec.resources = resources;
-  return {...typeOf(run), metadata: projectMeta(run.metadata), spec, ...(run.status && {status: run.status})};
+  const metadata = projectMeta(run.metadata);
+  // Anybody may write annotations: what is no traceparent takes no memory here.
+  const traceparent = run.metadata?.annotations?.[TRACEPARENT_ANNOTATION];
+  if (traceparent !== undefined && parseTraceparent(traceparent) !== undefined)
+    metadata.annotations = {[TRACEPARENT_ANNOTATION]: traceparent};
+  return {...typeOf(run), metadata, spec, ...(run.status && {status: run.status})};
 }
 
 export function projectRuntime(runtime: Runtime): Runtime {

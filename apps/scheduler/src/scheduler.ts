@@ -11,6 +11,7 @@ import {
 } from '@kruntimes/api-types';
 import {
   type Clock,
+  contextBelow,
   findCondition,
   isApiError,
   isConflict,
@@ -19,7 +20,7 @@ import {
   type Metrics,
   objectKey,
 } from '@kruntimes/reconciler-kit';
-import {SpanStatusCode, type Tracer} from '@opentelemetry/api';
+import {type Attributes, type Span, type SpanContext, SpanStatusCode, type Tracer} from '@opentelemetry/api';
 import {Agenda} from './agenda.ts';
 import {describeObstacle} from './obstacle-message.ts';
 import {type Decision, type Obstacle, Placement, type PlacementRun} from './placement.ts';
@@ -38,6 +39,8 @@ export interface SchedulerOptions {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly tracer: Tracer;
+  /** The span that those of a Run belong below; left out: nothing is traced. */
+  readonly parentSpan?: ((run: DeepReadonly<Run>) => SpanContext | undefined) | undefined;
   /** @defaultValue 64 */
   readonly maxConcurrentBinds?: number | undefined;
   /**
@@ -300,19 +303,10 @@ export class Scheduler {
     const startMs = this.#clock.monotonic();
     const {run} = entry;
     const {pod} = decision;
-    const attributes = {
-      'k8s.namespace.name': run.metadata?.namespace ?? '',
-      'k8s.pod.name': pod.name,
-      'k8s.pod.uid': pod.uid,
-      'kruntimes.run.name': run.metadata?.name ?? '',
-      'kruntimes.run.uid': entry.uid,
-    };
-    const {result, error} = await this.#options.tracer.startActiveSpan('bind', {attributes}, async (span) => {
-      const outcome = await this.#write(entry, (known) => bindStatus(known, pod, new Date(this.#clock.now())));
-      if (outcome.result !== 'success') span.setStatus({code: SpanStatusCode.ERROR, message: outcome.result});
-      span.end();
-      return outcome;
-    });
+    const span = this.#startSpan('bind', run, {'k8s.pod.name': pod.name, 'k8s.pod.uid': pod.uid});
+    const {result, error} = await this.#write(entry, (known) => bindStatus(known, pod, new Date(this.#clock.now())));
+    if (result !== 'success') span?.setStatus({code: SpanStatusCode.ERROR, message: result});
+    span?.end();
     this.#binding--;
     this.#metrics.bound(result, (this.#clock.monotonic() - startMs) / 1000);
     const refused = isApiError(error) && error.status < 500;
@@ -330,10 +324,27 @@ export class Scheduler {
       if (!entry.deleted) this.#waits.in(retryMs, entry);
       return;
     }
+    const bindMs = this.#clock.monotonic() - startMs;
     const waitMs = Math.round(this.#clock.monotonic() - (entry.waitingSinceMs ?? startMs));
     this.#metrics.waited(waitMs / 1000);
+    this.#startSpan('queue', run, {}, this.#clock.now() - waitMs)?.end(this.#clock.now() - bindMs);
     this.#logger.info('run bound', {run: objectKey(run), uid: entry.uid, pod: pod.name, waitMs});
     this.#proceed(entry);
+  }
+
+  /** @param startTime milliseconds since the epoch; now when left out */
+  #startSpan(name: string, run: DeepReadonly<Run>, more: Attributes, startTime?: number): Span | undefined {
+    const {tracer, parentSpan} = this.#options;
+    if (parentSpan === undefined) return undefined;
+    const attributes = {
+      'kruntimes.run.namespace': run.metadata?.namespace ?? '',
+      'kruntimes.run.name': run.metadata?.name ?? '',
+      'kruntimes.run.uid': run.metadata?.uid ?? '',
+      'kruntimes.runtime': run.spec.runtime,
+      ...more,
+    };
+    const options = {attributes, ...(startTime === undefined ? {} : {startTime})};
+    return tracer.startSpan(name, options, contextBelow(parentSpan(run)));
   }
 
   /** A time has come that the Run waited for. */

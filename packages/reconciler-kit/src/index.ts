@@ -125,6 +125,14 @@ export {projectedMetadata} from './projected-metadata.ts';
 export {ExponentialRateLimiter, type ExponentialRateLimiterOptions, type RateLimiter} from './rate-limiter.ts';
 export type {Runnable} from './runnable-group.ts';
 export {microTime, rfc3339} from './time.ts';
+export {
+  contextBelow,
+  formatTraceparent,
+  parseTraceparent,
+  samplingRatio,
+  traceOfUid,
+  tracingWanted,
+} from './tracing.ts';
 export {type ApiRequest, type ApiStream, Transport, type TransportOptions} from './transport.ts';
 export {Watcher, type WatcherOptions, type WatchHandler} from './watcher.ts';
 export {type AddOptions, LOW_PRIORITY, type WorkItem, WorkQueue, type WorkQueueOptions} from './work-queue.ts';

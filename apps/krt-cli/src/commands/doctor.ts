@@ -36,7 +36,7 @@ export async function checkInstallation(context: CommandContext, flags: DoctorFl
 
 async function runChecks(context: CommandContext, flags: DoctorFlags): Promise<Check[]> {
   const {clock} = context;
-  const systemNamespace = flags.systemNamespace ?? 'kruntimes-system';
+  const systemNamespace = flags.systemNamespace ?? 'kube-system';
   try {
     return await withConnection(context, flags, async (connection) =>
       diagnose(await examine(connection, {clock, systemNamespace})),

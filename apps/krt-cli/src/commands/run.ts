@@ -20,6 +20,7 @@ import {overrideRun, type RunManifestFlags, runFromFlags} from '../run-manifest.
 import {nextCommands, RunNotices} from '../run-notices.ts';
 import {describeEnd} from '../run-position.ts';
 import type {RunSourceFlags} from '../run-source.ts';
+import {startRunTrace} from '../run-trace.ts';
 import {RunWaiter} from '../run-waiter.ts';
 import {write} from '../terminal.ts';
 
@@ -49,12 +50,20 @@ export async function runRun(context: CommandContext, flags: RunFlags, args: str
     await printObjects(context, format, runs, ' (dry run)');
     return exitCodes.ok;
   }
-  return await withConnection(
-    context,
-    flags,
-    async (connection) => await new RunCommand(context, connection, flags, format).run(runs, dryRun === 'server'),
-    {kind: 'Run', name: flags.name},
-  );
+  const trace = dryRun === 'none' ? await startRunTrace(runs, context.terminal.env) : undefined;
+  let code: ExitCode | undefined;
+  try {
+    code = await withConnection(
+      context,
+      flags,
+      async (connection) =>
+        await new RunCommand(context, connection, flags, format).run(trace?.runs ?? runs, dryRun === 'server'),
+      {kind: 'Run', name: flags.name},
+    );
+    return code;
+  } finally {
+    await trace?.end(code);
+  }
 }
 
 function parseDryRun(text: string | undefined): 'none' | 'client' | 'server' {

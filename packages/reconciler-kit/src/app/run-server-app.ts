@@ -5,6 +5,8 @@ import type {ClusterConfig} from '../config.ts';
 import {createLogger, type Logger} from '../logger.ts';
 import type {Manager, ManagerOptions} from '../manager.ts';
 import {Metrics} from '../metrics.ts';
+import type {Tracing} from '../otlp/index.ts';
+import {tracingWanted} from '../tracing.ts';
 import {resolveClusterConfig} from './resolve-cluster-config.ts';
 import {type ServerOptions, serverCommand} from './server-options.ts';
 
@@ -40,6 +42,7 @@ export interface ServerContext<O extends object = object> {
   /** Aborted by SIGTERM or SIGINT. A second signal ends the process at once. */
   signal: AbortSignal;
   clock: Clock;
+  /** Exports spans when the environment asks for it by OTEL_* variables; else its spans cost nothing and go nowhere. */
   tracer: Tracer;
   /**
    * A Manager of the app's name with all of this, as the flags want it: where it serves metrics and health, and with
@@ -80,7 +83,9 @@ export async function runServerApp<O extends object = object>(
       stop.abort(new Error(`received ${name}`));
     });
   }
+  let tracing: Tracing | undefined;
   try {
+    tracing = await startTracing(app, logger);
     const {kubeconfig, context} = options;
     const {serviceAccountDirectory} = app;
     const config = await resolveClusterConfig({kubeconfig, context, serviceAccountDirectory});
@@ -89,7 +94,7 @@ export async function runServerApp<O extends object = object>(
     await app.run({
       ...parts,
       signal: stop.signal,
-      tracer: trace.getTracer(app.name, app.version),
+      tracer: tracing?.tracer ?? trace.getTracer(app.name, app.version),
       createManager: async (overrides) => {
         // What an app has no use for is not loaded.
         const {createManager} = await import('./create-manager.ts');
@@ -98,9 +103,20 @@ export async function runServerApp<O extends object = object>(
     });
   } catch (error) {
     // Some say so by rejecting with the reason when they were told to stop.
-    if (!stop.signal.aborted || error !== stop.signal.reason) return fail('failed', error);
+    if (!stop.signal.aborted || error !== stop.signal.reason) {
+      await tracing?.shutdown();
+      return fail('failed', error);
+    }
   }
+  await tracing?.shutdown();
   return process.exit(EXIT_STOPPED);
+}
+
+/** Whoever does not trace loads no SDK. */
+async function startTracing({name, version}: ServerApp<never>, logger: Logger): Promise<Tracing | undefined> {
+  if (!tracingWanted(process.env)) return undefined;
+  const otlp = await import('../otlp/index.ts');
+  return otlp.startTracing({serviceName: name, serviceVersion: version, env: process.env, logger});
 }
 
 function parse<O extends object>(app: ServerApp<O>, argv: readonly string[]): O & ServerOptions {
