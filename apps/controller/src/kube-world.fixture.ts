@@ -1,4 +1,4 @@
-/** For tests on a real API server: a namespace with the controller in it, which may do what rbac.yaml says and nothing else. */
+/** For tests on a real API server: a namespace with the controller in it, which may do what the rules of the chart say and nothing else. */
 import {readFile} from 'node:fs/promises';
 import {runCrd, runtimeCrd} from '@kruntimes/api-types/crds';
 import {Client, type Clock, Manager, silentLogger, systemClock, Transport} from '@kruntimes/reconciler-kit';
@@ -12,7 +12,8 @@ import type {ClusterRole} from 'kubernetes-types/rbac/v1.d.ts';
 import {parseAllDocuments} from 'yaml';
 import {type AddControllersOptions, addControllers} from './add-controllers.ts';
 
-const USER = 'kruntimes-controller-under-test';
+/** Who has exactly the permissions of the controller. */
+export const CONTROLLER_USER = 'kruntimes-controller-under-test';
 
 export class KubeWorld {
   readonly controlPlane: ControlPlaneAccess;
@@ -43,7 +44,7 @@ export class KubeWorld {
     const clock = options.clock ?? systemClock;
     const manager = new Manager({
       name: 'kruntimes-controller',
-      config: this.controlPlane.userConfig({user: USER}),
+      config: this.controlPlane.userConfig({user: CONTROLLER_USER}),
       clock,
       logger: silentLogger,
     });
@@ -77,7 +78,7 @@ async function grantPermissions(client: Client): Promise<void> {
   const documents = parseAllDocuments(text).map((document) => document.toJS() as ClusterRole);
   const role = documents.find(({kind}) => kind === 'ClusterRole');
   if (role === undefined) throw new Error('rbac.yaml has no ClusterRole');
-  await grantClusterRole(client, role, USER);
+  await grantClusterRole(client, role, CONTROLLER_USER);
 }
 
 /** A clock on which time passes so many times as fast, except for what is written into objects. */
