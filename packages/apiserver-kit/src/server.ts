@@ -13,6 +13,7 @@ import {Discovery} from './discovery/discovery.ts';
 import {FlowControl, type FlowControlOptions} from './flow/flow-control.ts';
 import {ApiHandler} from './http/api-handler.ts';
 import {refuseClient} from './http/client-error.ts';
+import {ConnectionGate} from './http/connection-gate.ts';
 import {RequestMetrics} from './http/request-metrics.ts';
 import {OpenApi} from './openapi/open-api.ts';
 import {openApiHandler} from './openapi/open-api-handler.ts';
@@ -68,6 +69,7 @@ export class ApiServer {
   readonly #handler: ApiHandler;
   readonly #customs: CustomResources;
   readonly #stopping: AbortController;
+  readonly #gate: ConnectionGate;
   readonly #servers: Server[] = [];
   readonly #underWay = new Set<Promise<void>>();
 
@@ -77,8 +79,10 @@ export class ApiServer {
     handler: ApiHandler;
     customs: CustomResources;
     stopping: AbortController;
+    gate: ConnectionGate;
   }) {
     this.registry = parts.registry;
+    this.#gate = parts.gate;
     this.#handler = parts.handler;
     this.#customs = parts.customs;
     this.#stopping = parts.stopping;
@@ -92,6 +96,7 @@ export class ApiServer {
       : createHttpServer(limits, onRequest);
     server.keepAliveTimeout = KEEP_ALIVE_MS;
     server.maxConnections = MAX_CONNECTIONS;
+    if (tls) guard(server, this.#gate);
     server.on('clientError', refuseClient);
     server.on('upgrade', (request, socket, head) => this.#serveUpgrade(request, socket, head));
     await new Promise<void>((resolve, reject) => {
@@ -135,6 +140,7 @@ export class ApiServer {
     this.registry.close();
     for (const server of this.#servers) server.closeIdleConnections();
     await Promise.all(this.#underWay);
+    this.#gate.close();
     for (const server of this.#servers) server.closeAllConnections();
     await Promise.all(closed);
   }
@@ -145,6 +151,17 @@ const KEEP_ALIVE_MS = 120_000;
 
 /** Each takes some 60 KB, with TLS. */
 const MAX_CONNECTIONS = 4_000;
+
+/** Lets connections through the gate before the server begins with TLS. */
+function guard(server: Server, gate: ConnectionGate): void {
+  const listeners = server.listeners('connection') as ((socket: Socket) => void)[];
+  server.removeAllListeners('connection');
+  server.on('connection', (socket: Socket) => {
+    gate.enter(socket, () => {
+      for (const listener of listeners) listener.call(server, socket);
+    });
+  });
+}
 
 /** Slow and silent clients do not hold anything for long. */
 const limits = {
@@ -180,6 +197,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   admission = parts.admission;
   const customs = await CustomResources.start(registry, {now, onError});
   const stopping = new AbortController();
+  const gate = new ConnectionGate({clock});
   const handler = new ApiHandler({
     registry,
     authenticator: parts.authenticator,
@@ -196,8 +214,9 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     flow: new FlowControl({...options.flowControl, clock}),
     watchList: options.watchList ?? true,
     stopping: stopping.signal,
+    onAuthenticated: ({socket}) => gate.know(socket),
     random,
     onError,
   });
-  return new ApiServer({registry, handler, customs, stopping});
+  return new ApiServer({registry, handler, customs, stopping, gate});
 }

@@ -43,6 +43,8 @@ export interface ApiHandlerOptions {
   watchList: boolean;
   /** Aborts when the server stops. */
   stopping: AbortSignal;
+  /** Told of each request of somebody whom the server knows. */
+  onAuthenticated?(request: IncomingMessage): void;
   random(): number;
   onError(error: unknown): void;
 }
@@ -110,6 +112,7 @@ export class ApiHandler {
     const user = await authenticator({headers: request.headers, ...peerCredentials(request.socket)});
     if (user === undefined) throw statusErrors.unauthorized();
     passage.user = user;
+    if (user.username !== anonymousUser.username) this.#options.onAuthenticated?.(request);
     const attributes = accessAttributes(info, user);
     const headers = impersonationHeaders(request.headers, request.rawHeaders);
     const impersonation = await impersonate(attributes, headers, authorizer).catch((error: unknown) => {
