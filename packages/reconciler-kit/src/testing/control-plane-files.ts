@@ -15,6 +15,10 @@ export interface ControlPlaneFiles {
   authority: CertificateAuthority;
   adminToken: string;
   auditLogPath: string;
+  /** Path of the certificate of {@link authority}. */
+  caPath: string;
+  /** Path of the key that signs ServiceAccount tokens. */
+  serviceAccountKeyPath: string;
   /** Those that both API servers understand. */
   flags: string[];
 }
@@ -94,23 +98,25 @@ export async function writeControlPlaneFiles(
       `${token},"${user}","${user}"${groups.length > 0 ? `,"${groups.join(',')}"` : ''}\n`,
   );
   const auditLogPath = join(directory, 'audit.log');
+  const caPath = await file('ca.crt', authority.certificate);
+  const serviceAccountKeyPath = await file('sa.key', identities.serviceAccountKey);
   const publicKey = createPublicKey(serviceAccountKey).export({type: 'spki', format: 'pem'}).toString();
   const flags = [
     '--bind-address=127.0.0.1',
     `--secure-port=${port}`,
     `--tls-cert-file=${await file('apiserver.crt', serving.cert)}`,
     `--tls-private-key-file=${await file('apiserver.key', serving.key)}`,
-    `--client-ca-file=${await file('ca.crt', authority.certificate)}`,
+    `--client-ca-file=${caPath}`,
     `--kubelet-client-certificate=${await file('kubelet-client.crt', kubeletClient.cert)}`,
     `--kubelet-client-key=${await file('kubelet-client.key', kubeletClient.key)}`,
-    `--kubelet-certificate-authority=${join(directory, 'ca.crt')}`,
+    `--kubelet-certificate-authority=${caPath}`,
     '--kubelet-preferred-address-types=InternalIP',
     `--token-auth-file=${await file('tokens.csv', tokens.join(''))}`,
     '--authorization-mode=RBAC',
     '--service-account-issuer=https://kubernetes.default.svc',
     `--service-account-key-file=${await file('sa.pub', publicKey)}`,
-    `--service-account-signing-key-file=${await file('sa.key', identities.serviceAccountKey)}`,
+    `--service-account-signing-key-file=${serviceAccountKeyPath}`,
     ...(audit ? [`--audit-log-path=${auditLogPath}`] : []),
   ];
-  return {authority, adminToken, auditLogPath, flags};
+  return {authority, adminToken, auditLogPath, caPath, serviceAccountKeyPath, flags};
 }

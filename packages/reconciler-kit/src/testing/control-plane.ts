@@ -26,6 +26,12 @@ export interface ControlPlaneOptions {
    * them, on the same port if that is free. Default: a directory that goes away with it.
    */
   directory?: string;
+  /**
+   * What kube-controller-manager does runs too: garbage collection, the end of namespaces, ServiceAccounts `default`, root
+   * certificates, Deployments. With kube it is kube-controller-manager itself, with the embedded one the server's own controllers.
+   * Default false: nothing happens on the server but what its users do.
+   */
+  controllers?: boolean;
   /** Added to the API server's flags, for example `--feature-gates=X=true`; the last of a name counts. */
   apiServerFlags?: readonly string[];
   /** Users of the token file, beside the administrator. */
@@ -56,8 +62,8 @@ export interface ControlPlaneServer {
 
 /**
  * A Kubernetes API server as a child process on a free loopback port, with RBAC, an audit log and working ServiceAccount
- * tokens. No controller-manager, no scheduler, no node: nothing happens on it but what its users do. Ends with
- * {@link stop}, and with this process however that one ends.
+ * tokens. No scheduler, no node, and controllers only where they are asked for. Ends with {@link stop}, and with this process
+ * however that one ends.
  */
 export class ControlPlane extends ControlPlaneAccess implements AsyncDisposable {
   readonly #apiServer: ServerProcess;

@@ -41,6 +41,8 @@ async function prepare(program: readonly string[], options: ControlPlaneOptions)
       `--storage=sqlite:${join(directory, 'objects.db')}`,
       `--sqlite-synchronous=${options.durable ? 'FULL' : 'NORMAL'}`,
       ...files.flags,
+      `--controllers=${options.controllers === true ? '*' : ''}`,
+      `--root-ca-file=${files.caPath}`,
       ...(options.apiServerFlags ?? []),
     ],
     guard,

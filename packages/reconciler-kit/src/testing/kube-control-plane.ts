@@ -1,12 +1,14 @@
 import {mkdtemp, writeFile} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
+import {ReconcilerKitError} from '../errors.ts';
 import {auditPolicy} from './audit-log.ts';
 import {ControlPlane, type ControlPlaneOptions, type ControlPlaneServer, startPrepared} from './control-plane.ts';
 import type {ControlPlaneState} from './control-plane-access.ts';
-import {createIdentities, writeControlPlaneFiles} from './control-plane-files.ts';
+import {type ControlPlaneFiles, createIdentities, writeControlPlaneFiles} from './control-plane-files.ts';
 import {freePorts} from './free-ports.ts';
-import {type KubeBinaries, resolveKubeBinaries} from './kube-binaries.ts';
+import {resolveKubeProgram} from './go-programs.ts';
+import {type KubeBinaries, type ResolveKubeBinariesOptions, resolveKubeBinaries} from './kube-binaries.ts';
 import {ProcessGuard} from './process-guard.ts';
 import {ServerProcess} from './server-process.ts';
 
@@ -19,11 +21,26 @@ export interface KubeControlPlaneOptions extends Omit<ControlPlaneOptions, 'serv
   etcdServerFor?: (etcdServer: string) => Promise<string>;
 }
 
+/**
+ * What kube-controller-manager does here: what the controllers of the embedded server do, and ReplicaSets, by which it makes the
+ * Pods of Deployments.
+ */
+const CONTROLLERS = [
+  'garbage-collector-controller',
+  'namespace-controller',
+  'serviceaccount-controller',
+  'root-ca-certificate-publisher-controller',
+  'clusterrole-aggregation-controller',
+  'deployment-controller',
+  'replicaset-controller',
+];
+
 /** kube-apiserver with an etcd of its own, which can be killed, too. */
 export class KubeControlPlane extends ControlPlane {
   /** URL of etcd. */
   readonly etcdServer: string;
   readonly #etcd: ServerProcess;
+  readonly #controllerManager: ServerProcess | undefined;
 
   constructor(
     state: ControlPlaneState,
@@ -31,6 +48,7 @@ export class KubeControlPlane extends ControlPlane {
       etcd: ServerProcess;
       etcdServer: string;
       apiServer: ServerProcess;
+      controllerManager: ServerProcess | undefined;
       guard: ProcessGuard;
       startTimeoutMs: number | undefined;
     },
@@ -38,7 +56,23 @@ export class KubeControlPlane extends ControlPlane {
     const storage: ControlPlaneServer = {process: parts.etcd, isReady: () => isEtcdReady(parts.etcdServer)};
     super(state, {...parts, storage});
     this.#etcd = parts.etcd;
+    this.#controllerManager = parts.controllerManager;
     this.etcdServer = parts.etcdServer;
+  }
+
+  override async start(): Promise<void> {
+    await super.start();
+    this.#controllerManager?.start();
+  }
+
+  override async stop(): Promise<void> {
+    await this.#controllerManager?.kill();
+    await super.stop();
+  }
+
+  /** Undefined where none was asked for. */
+  get controllerManagerPid(): number | undefined {
+    return this.#controllerManager?.pid;
   }
 
   get etcdPid(): number | undefined {
@@ -72,10 +106,22 @@ async function isEtcdReady(etcdServer: string): Promise<boolean> {
  */
 export async function startKubeControlPlane(options: KubeControlPlaneOptions = {}): Promise<KubeControlPlane> {
   const binaries = options.binaries ?? (await resolveKubeBinaries(options.resolve));
-  return await startPrepared(() => prepare(binaries, options));
+  const controllerManager = options.controllers === true ? await resolveControllerManager(options.resolve) : undefined;
+  return await startPrepared(() => prepare({...binaries, controllerManager}, options));
 }
 
-async function prepare(binaries: KubeBinaries, options: KubeControlPlaneOptions): Promise<KubeControlPlane> {
+async function resolveControllerManager({goModule, ...options}: ResolveKubeBinariesOptions = {}): Promise<string> {
+  if (goModule !== undefined) return await resolveKubeProgram('kube-controller-manager', {goModule, ...options});
+  throw new ReconcilerKitError(
+    'KUBE_BINARIES_MISSING',
+    'There is no kube-controller-manager to run: say which Go module pins it (resolve.goModule).',
+  );
+}
+
+async function prepare(
+  binaries: KubeBinaries & {controllerManager: string | undefined},
+  options: KubeControlPlaneOptions,
+): Promise<KubeControlPlane> {
   const directory = await mkdtemp(join(tmpdir(), 'control-plane-'));
   const guard = new ProcessGuard();
   guard.addDirectory(directory);
@@ -129,9 +175,38 @@ async function prepare(binaries: KubeBinaries, options: KubeControlPlaneOptions)
     etcd: server('etcd', binaries.etcd, etcdFlags),
     etcdServer,
     apiServer: server('kube-apiserver', binaries.kubeApiserver, apiServerFlags),
+    controllerManager:
+      binaries.controllerManager === undefined
+        ? undefined
+        : server('kube-controller-manager', binaries.controllerManager, controllerManagerFlags(directory, files)),
     guard,
     startTimeoutMs: options.startTimeoutMs,
   });
   await controlPlane.writeKubeconfig(state.kubeconfigPath, controlPlane.config);
+  await controlPlane.writeKubeconfig(
+    join(directory, CONTROLLER_MANAGER_KUBECONFIG),
+    controlPlane.userConfig({user: 'system:kube-controller-manager'}),
+  );
   return controlPlane;
+}
+
+const CONTROLLER_MANAGER_KUBECONFIG = 'controller-manager.kubeconfig';
+
+function controllerManagerFlags(
+  directory: string,
+  {caPath, serviceAccountKeyPath}: Pick<ControlPlaneFiles, 'caPath' | 'serviceAccountKeyPath'>,
+): string[] {
+  return [
+    `--kubeconfig=${join(directory, CONTROLLER_MANAGER_KUBECONFIG)}`,
+    `--controllers=${CONTROLLERS.join(',')}`,
+    `--root-ca-file=${caPath}`,
+    `--service-account-private-key-file=${serviceAccountKeyPath}`,
+    '--use-service-account-credentials=true',
+    '--leader-elect=false',
+    // It serves nobody.
+    '--secure-port=0',
+    // Its usual bounds are for clusters: a test would wait for them.
+    '--kube-api-qps=500',
+    '--kube-api-burst=1000',
+  ];
 }

@@ -3,7 +3,7 @@ import {startEmbeddedControlPlane} from './embedded-control-plane.ts';
 import {startKubeControlPlane} from './kube-control-plane.ts';
 
 /**
- * Starts an API server with nothing on it.
+ * Starts an API server with nothing on it, and with nobody else unless there are to be `controllers`.
  *
  * @throws ReconcilerKitError `KUBE_BINARIES_MISSING`, `CONTROL_PLANE_FAILED`
  */
