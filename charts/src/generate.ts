@@ -18,7 +18,8 @@ for (const chart of ['kruntimes', 'kruntimes-crds', 'kruntimes-runtimes']) {
   await edit(new URL('README.md', folder), (text) => withValuesTable(text, values));
   await edit(new URL('Chart.yaml', folder), (text) => text.replace(/^((?:appV|v)ersion:) .*$/gm, `$1 ${version}`));
 }
-for (const [name, text] of await crdFiles()) await writeFile(new URL(`kruntimes-crds/files/${name}`, charts), text);
+for (const [name, text] of await crdFiles())
+  await writeFile(new URL(`kruntimes-crds/files/crds/${name}`, charts), text);
 
 async function edit(file: URL, change: (text: string) => string): Promise<void> {
   await writeFile(file, change(await readFile(file, 'utf8')));

@@ -9,20 +9,3 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{ toYaml . }}
 {{- end }}
 {{- end -}}
-
-{{/* A ClusterRole for users. Arguments: root, name, to (Kubernetes' roles that it is part of), rules. */}}
-{{- define "kruntimes-crds.role" -}}
-apiVersion: rbac.authorization.k8s.io/v1
-kind: ClusterRole
-metadata:
-  name: kruntimes-{{ .name }}
-  labels:
-    {{- include "kruntimes-crds.labels" .root | nindent 4 }}
-    {{- if .root.Values.roles.aggregate }}
-    {{- range .to }}
-    rbac.authorization.k8s.io/aggregate-to-{{ . }}: "true"
-    {{- end }}
-    {{- end }}
-rules:
-  {{- .rules | nindent 2 }}
-{{- end -}}

@@ -57,7 +57,7 @@ class Replica {
   constructor(installation: string, scope?: string) {
     const note = (message: string, fields?: object): void => {
       if (message !== 'not standing for election') return;
-      this.refusals.push(String((fields as {reason: string}).reason));
+      this.refusals.push((fields as {reason: string}).reason);
       this.#refused.resolve();
     };
     const none = (): void => {};
