@@ -8,6 +8,7 @@ import {addRunRetention} from './run-retention.ts';
 import {runsWithArtifacts} from './runs-with-artifacts.ts';
 import {addRuntimeController} from './runtime-controller.ts';
 import {addRuntimeIdentity} from './runtime-identity.ts';
+import {addRuntimeMetrics} from './runtime-metrics.ts';
 import {addRuntimeNetworkPolicies} from './runtime-network-policy.ts';
 
 export interface AddControllersOptions {
@@ -35,6 +36,7 @@ export function addControllers(manager: Manager, options: AddControllersOptions)
   const runtimes = manager.cache(runtimeKind, scope);
   const pods = manager.cache(kinds.Pod, {...scope, labelSelector: RUNTIME_LABEL, transform: projectPod});
   const serviceAccounts = manager.cache(kinds.ServiceAccount, {...scope, transform: projectServiceAccount});
+  addRuntimeMetrics(manager.metrics, runtimes);
   addRuntimeIdentity({manager, runtimes, pods, serviceAccounts, ...scope});
   const {runtimedEnv} = options;
   addRuntimeController({manager, runtimes, serviceAccounts, runtimedImage, runtimedEnv, clock, ...scope});

@@ -141,7 +141,7 @@ export class ArtifactRelease {
     const store = run.status?.artifactStore;
     if (store === undefined) return;
     const place = locationOf(store, artifactPrefix({namespace, uid}));
-    logger.warn('artifacts orphaned', {run: name, namespace, cause, place});
+    logger.warn('artifacts orphaned', {run: name, namespace, uid, cause, place});
     const [regarding, note]: [KubernetesObject, string] =
       cause === 'namespace'
         ? // No Event can be written in the namespace. It is one for all of its Runs: the same again only counts.

@@ -246,6 +246,7 @@ export class RunReaper {
     logger.warn('run taken from its pod', {
       run: name,
       namespace,
+      uid,
       reason,
       pod: run.status?.assignedPod,
       attempt: fence.attempt,

@@ -99,7 +99,12 @@ async function setUp(options: SetUp = {}) {
   const storeSpec = 'store' in options ? options.store : filesystem;
   const store = new MemoryArtifactStore();
   const stored = new NotedRun(spec, store.calls);
-  const parts = {clock, random: () => 0, logger: silentLogger, metrics: createRuntimedMetrics(new Metrics())};
+  const parts = {
+    clock,
+    random: () => 0,
+    logger: silentLogger,
+    metrics: createRuntimedMetrics(new Metrics(), {namespace: 'default', runtime: 'bash'}),
+  };
   const spool = SpoolDirectory.open({path: join(directory, 'spool'), maxBytesPerRun: storeSpec?.maxBytesPerRun});
   const collect = async (): Promise<CollectedArtifacts> => ({
     items: Object.entries(items).map(([name, sizeBytes]) => ({

@@ -105,7 +105,7 @@ async function setUp(options: {sessions?: boolean; spec?: Partial<RunSpec>; log?
   const server = await FakeRuntimeServer.start({sessions});
   open.push(() => server[Symbol.asyncDispose]());
   const stored = new StoredRun(spec);
-  const metrics = createRuntimedMetrics(new Metrics());
+  const metrics = createRuntimedMetrics(new Metrics(), {namespace: 'default', runtime: 'bash'});
   const parts = {clock, random: () => 0, logger: silentLogger, metrics, lostAfterMs: 300_000};
   const connection = new RuntimeConnection({...parts, endpoints: [server.endpoint]});
   const stop = new AbortController();

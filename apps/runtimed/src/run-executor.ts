@@ -4,6 +4,7 @@ import {
   decideRetry,
   endAttemptStatus,
   type Outcome,
+  outcomeReason,
   type Run,
   requestsOf,
   runningStatus,
@@ -145,7 +146,7 @@ export class RunExecutor {
       execution: new Execution(executionId, header, sink, (id, sequence) => connection.acknowledge(id, sequence)),
       spool,
       span: tracer.startSpan('run', {attributes}, contextBelow(this.#parentSpan(attempt))),
-      logger: logger.child({namespace, run: name, attempt: fence.attempt}),
+      logger: logger.child({namespace, run: name, uid: fence.uid, attempt: fence.attempt}),
       signal,
       workspace: undefined,
       workingDir: undefined,
@@ -392,7 +393,10 @@ export class RunExecutor {
   }
 
   #conclude({logger, span}: Work, {outcome}: AttemptEnd, result: AttemptResult): void {
-    this.#options.metrics.attemptsTotal.inc({result});
+    const {metrics} = this.#options;
+    metrics.attemptsTotal.inc({result});
+    const reason = outcomeReason(outcome);
+    if (result !== 'Abandoned' && reason !== 'Completed') metrics.failuresTotal.inc({reason});
     span.setAttribute('kruntimes.run.result', result);
     logger.info('attempt ended', {result, outcome: outcome.kind});
   }

@@ -97,7 +97,7 @@ export class Runtimed {
       random = Math.random,
       logFd = 1,
     } = this.#context;
-    const metrics = createRuntimedMetrics(registry);
+    const metrics = createRuntimedMetrics(registry, {namespace: pod.namespace, runtime: options.runtimeName});
     const parts = {clock, random, logger, metrics};
     const lostAfterMs = options.unreachableSeconds * 1000;
     /** Aborted when even what is left of a stop must end. */

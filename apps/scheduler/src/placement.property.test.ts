@@ -134,7 +134,7 @@ describe('Placement against a naive model', () => {
         for (const runtime of runtimes) expect(naive.placeable(runtime)).toEqual([]);
 
         // Nothing is lost, nothing is invented.
-        const waiting = new Map(model.waiting());
+        const waiting = new Map([...model.load()].map((load) => [load.runtime, load.waiting]));
         for (const runtime of runtimes) {
           const expected = [...naive.pending.values()].filter((run) => run.runtime === runtime).length;
           expect(waiting.get(runtime) ?? 0).toBe(expected);

@@ -34,7 +34,29 @@ describe('Placement', () => {
         .sort(),
     ).toEqual(['a', 'a', 'b', 'b']);
     expect(placement.obstacle('5')).toEqual({reason: 'InsufficientCapacity'});
-    expect([...placement.waiting()]).toEqual([[RUNTIME, 1]]);
+    expect([...placement.load()]).toEqual([{runtime: RUNTIME, waiting: 1, active: 4, used: 4, free: 0}]);
+  });
+
+  test('says whether a Run had to wait: it came when all was full, or found nothing', () => {
+    const placement = bash(pod('a'));
+    for (const uid of ['1', '2', '3']) placement.setPending(run(uid), 10);
+    expect([placement.next(10)?.waited, placement.next(10)?.waited, placement.next(10)]).toEqual([
+      false,
+      false,
+      undefined,
+    ]);
+    placement.setPending(run('4'), 20);
+    placement.deleteRun('1');
+    expect(placement.next(30)).toMatchObject({run: '3', waited: true});
+    placement.deleteRun('2');
+    expect(placement.next(30)).toMatchObject({run: '4', waited: true});
+    placement.deleteRun('3');
+    placement.setPending(run('5'), 40);
+    expect(placement.next(40)).toMatchObject({run: '5', waited: false});
+    expect([...placement.load()]).toEqual([{runtime: RUNTIME, waiting: 0, active: 2, used: 2, free: 0}]);
+    placement.setPod({...pod('a'), open: false});
+    placement.deleteRun('5');
+    expect([...placement.load()]).toEqual([{runtime: RUNTIME, waiting: 0, active: 1, used: 1, free: 0}]);
   });
 
   test('higher priority first, then the older, then the order of arrival', () => {

@@ -5,9 +5,11 @@
  * requested resources). A shape that found no Pod is parked; it is looked at again only when a Pod of its Runtime gets more free
  * resources, and then only against that Pod. So a decision costs O(log Pods + log Runs), and no event looks at all Runs or all Pods.
  */
+import {RUNS_RESOURCE} from '@kruntimes/api-types';
 import {IndexedHeap} from '@kruntimes/reconciler-kit';
 import {CapacityTree} from './capacity-tree.ts';
 import {fits, missingResource, type Resources, shapeOf, unitsOf} from './resources.ts';
+import type {RuntimeLoad} from './scheduler-metrics.ts';
 
 export interface PlacementRuntime {
   /** `namespace/name` */
@@ -42,6 +44,8 @@ export interface PlacementRun {
 export interface Decision {
   readonly run: string;
   readonly pod: {readonly uid: string; readonly name: string};
+  /** Whether the Run had to wait because no Pod had room for it. */
+  readonly waited: boolean;
 }
 
 /** Why a waiting Run is not on a Pod. */
@@ -83,6 +87,8 @@ interface Run extends PlacementRun {
   readonly waitingSince: number;
   readonly shape: Shape;
   pod: Pod | undefined;
+  /** It came when there was no room for its shape. */
+  late: boolean;
 }
 
 interface Shape {
@@ -92,6 +98,8 @@ interface Shape {
   readonly waiting: IndexedHeap<Run>;
   /** Its Runs, those that hold a slot included. */
   members: number;
+  /** When it last found no Pod, on the clock of `next`; what has waited since before that had to wait. */
+  parkedAt: number;
   /** What the last review of reasons saw. */
   obstacle: Obstacle['reason'] | undefined;
 }
@@ -172,7 +180,7 @@ export class Placement {
     const waitingSince = known?.pod === undefined ? (known?.waitingSince ?? now) : now;
     if (known !== undefined) this.deleteRun(run.uid);
     const shape = this.#shape(run);
-    const pending: Run = {...run, sequence, waitingSince, shape, pod: undefined};
+    const pending: Run = {...run, sequence, waitingSince, shape, pod: undefined, late: false};
     this.#admit(pending);
     this.#wait(pending);
   }
@@ -183,7 +191,7 @@ export class Placement {
     if (known !== undefined && known.pod?.uid === podUID && sameDemand(known, run)) return;
     const sequence = known?.sequence ?? this.#sequence++;
     if (known !== undefined) this.deleteRun(run.uid);
-    const reserved: Run = {...run, sequence, waitingSince: 0, shape: this.#shape(run), pod: undefined};
+    const reserved: Run = {...run, sequence, waitingSince: 0, shape: this.#shape(run), pod: undefined, late: false};
     this.#admit(reserved);
     this.#reserve(reserved, this.#pod(podUID));
   }
@@ -241,10 +249,17 @@ export class Placement {
     return changed;
   }
 
-  /** Number of Runs that wait for a slot, by Runtime; Runtimes for which none waits are left out. */
-  *waiting(): IterableIterator<[runtime: string, runs: number]> {
+  /** What each Runtime has to do, whether it exists or is only asked for. Looks at all Pods. */
+  *load(): IterableIterator<RuntimeLoad> {
     for (const pool of this.#pools.values()) {
-      if (pool.waitingRuns > 0) yield [pool.key, pool.waitingRuns];
+      let [active, used, free] = [0, 0, 0];
+      for (const pod of pool.pods) {
+        const taken = pod.used.get(RUNS_RESOURCE) ?? 0;
+        active += pod.runs.size;
+        used += taken;
+        if (pod.open) free += Math.max(0, unitsOf(pod.capacity, RUNS_RESOURCE) - taken);
+      }
+      yield {runtime: pool.key, waiting: pool.waitingRuns, active, used, free};
     }
   }
 
@@ -271,12 +286,14 @@ export class Placement {
       if (pod === undefined) {
         pool.active.delete(shape);
         pool.parked.push(shape);
+        shape.parkedAt = now;
         continue;
       }
       this.#stopWaiting(run);
       this.#reserve(run, pod);
       if (pool.kept?.run === run) this.#unkeepPod(pool);
-      return {run: run.uid, pod: {uid: pod.uid, name: pod.name}};
+      const waited = run.late || shape.parkedAt >= run.waitingSince;
+      return {run: run.uid, pod: {uid: pod.uid, name: pod.name}, waited};
     }
     return undefined;
   }
@@ -310,6 +327,7 @@ export class Placement {
     // A parked shape stays parked: its new member fits no Pod either, unless it may use the kept one.
     if (pool.parked.has(shape) && !mayUseKeptPod(pool, run)) {
       pool.parked.reorder(shape);
+      run.late = true;
       return;
     }
     this.#activate(shape);
@@ -412,7 +430,15 @@ export class Placement {
     const key = shapeOf(run.requests);
     let shape = pool.shapes.get(key);
     if (shape === undefined) {
-      shape = {key, requests: run.requests, pool, waiting: new IndexedHeap(byRank), members: 0, obstacle: undefined};
+      shape = {
+        key,
+        requests: run.requests,
+        pool,
+        waiting: new IndexedHeap(byRank),
+        members: 0,
+        parkedAt: Number.NEGATIVE_INFINITY,
+        obstacle: undefined,
+      };
       shape.obstacle = obstacleOf(shape).reason;
       pool.shapes.set(key, shape);
     }

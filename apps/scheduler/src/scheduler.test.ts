@@ -81,7 +81,13 @@ describe('binding', () => {
     });
     await clock.advance(60_000);
     expect(cluster.written).toHaveLength(1);
-    expect(await metrics.text()).toContain('kruntimes_scheduler_binds_total{result="success"} 1');
+    const text = await metrics.text();
+    expect(text).toContain('kruntimes_scheduler_binds_total{result="success"} 1');
+    const labels = 'runtime_namespace="default",runtime="bash"';
+    expect(text).toContain(`kruntimes_scheduler_bound_runs_total{${labels},pool="hit"} 1`);
+    expect(text).toContain(`kruntimes_scheduler_queue_duration_seconds_count{${labels}} 1`);
+    expect(text).toContain(`kruntimes_scheduler_active_runs{${labels}} 1`);
+    expect(text).toContain(`kruntimes_scheduler_slots_used{${labels}} 1`);
   });
 
   test('a slot is given on as soon as its Run has ended', async () => {

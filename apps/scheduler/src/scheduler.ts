@@ -118,7 +118,7 @@ export class Scheduler {
       },
     });
     this.#metrics = new SchedulerMetrics(options.metrics, {
-      waiting: () => this.#placement.waiting(),
+      load: () => this.#placement.load(),
       pods: () => this.#pods.count(),
     });
     this.#waits = new Agenda(this.#clock, (entry) => this.#resume(entry));
@@ -326,7 +326,7 @@ export class Scheduler {
     }
     const bindMs = this.#clock.monotonic() - startMs;
     const waitMs = Math.round(this.#clock.monotonic() - (entry.waitingSinceMs ?? startMs));
-    this.#metrics.waited(waitMs / 1000);
+    this.#metrics.waited(runtimeOf(run), waitMs / 1000, decision.waited ? 'miss' : 'hit');
     this.#startSpan('queue', run, {}, this.#clock.now() - waitMs)?.end(this.#clock.now() - bindMs);
     this.#logger.info('run bound', {run: objectKey(run), uid: entry.uid, pod: pod.name, waitMs});
     this.#proceed(entry);
@@ -412,7 +412,8 @@ export class Scheduler {
       this.#yield(entry, run);
       return;
     }
-    if (result === 'success') this.#logger.info('run has to wait', {run: objectKey(run), reason: obstacle.reason});
+    const {reason} = obstacle;
+    if (result === 'success') this.#logger.info('run has to wait', {run: objectKey(run), uid: entry.uid, reason});
     else if (!entry.deleted) this.#reviews.in(this.#failed(entry, error), entry);
     this.#proceed(entry);
   }
@@ -472,11 +473,16 @@ export class Scheduler {
 function placementRun(run: DeepReadonly<Run>): PlacementRun {
   return {
     uid: run.metadata?.uid ?? '',
-    runtime: `${run.metadata?.namespace ?? ''}/${run.spec.runtime}`,
+    runtime: runtimeOf(run),
     requests: requestsOf(run),
     priority: run.spec.priority ?? 0,
     queuedAt: Date.parse(run.metadata?.creationTimestamp ?? '') || 0,
   };
+}
+
+/** `namespace/name` of the Runtime that it asks for. */
+function runtimeOf(run: DeepReadonly<Run>): string {
+  return `${run.metadata?.namespace ?? ''}/${run.spec.runtime}`;
 }
 
 function versionOf(run: DeepReadonly<Run>): string | undefined {

@@ -104,6 +104,7 @@ export {
   type LeaderElectorOptions,
   type LeaseSource,
 } from './leader-election.ts';
+export {LabelLimit} from './label-limit.ts';
 export {LeaseObserver, type LeaseObserverOptions} from './lease-observer.ts';
 export {createLogger, type LogFormat, type Logger, type LoggerOptions, type LogLevel, silentLogger} from './logger.ts';
 export {Manager, type ManagerOptions} from './manager.ts';
