@@ -1,3 +1,4 @@
+import {createHash} from 'node:crypto';
 import {cp, link, mkdir, mkdtemp, readFile, rename, rm, stat, writeFile} from 'node:fs/promises';
 import {homedir} from 'node:os';
 import {dirname, join} from 'node:path';
@@ -112,16 +113,24 @@ class Builder {
   /** An image of Debian's essential packages and apt, without documentation: in the cache, else made. */
   async makeBase(log: (line: string) => void): Promise<string> {
     const {cache, architecture} = this.settings;
-    const archive = join(cache, `${SUITE}-${architecture}.tar`);
+    const excluded = ['man', 'locale', 'doc'].map((folder) => `--dpkgopt=path-exclude=/usr/share/${folder}/*`);
+    const options = [
+      '--quiet',
+      '--variant=apt',
+      '--include=usr-is-merged',
+      '--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr',
+      ...excluded,
+      '--dpkgopt=path-include=/usr/share/doc/*/copyright',
+      // Engines make devices.
+      '--skip=output/dev',
+    ];
+    const digest = createHash('sha256').update(options.join('\0')).digest('hex').slice(0, 12);
+    const archive = join(cache, `${SUITE}-${architecture}-${digest}.tar`);
     if (!(await exists(archive))) {
       log('making the base image of Debian packages; it stays in the cache');
       await mkdir(cache, {recursive: true});
       const unfinished = `${archive}.${process.pid}.tar`;
-      const excluded = ['man', 'locale', 'doc'].map((folder) => `--dpkgopt=path-exclude=/usr/share/${folder}/*`);
-      const options = ['--quiet', '--variant=apt', '--include=usr-is-merged', ...excluded];
-      const merged = '--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr';
-      const copyright = '--dpkgopt=path-include=/usr/share/doc/*/copyright';
-      await run('mmdebstrap', [...options, merged, copyright, SUITE, unfinished], {timeoutMs: 900_000});
+      await run('mmdebstrap', [...options, SUITE, unfinished], {timeoutMs: 900_000});
       await rename(unfinished, archive);
     }
     const context = await mkdtemp(join(cache, 'base-'));
@@ -205,13 +214,24 @@ class Builder {
   }
 }
 
+interface Manifest {
+  name: string;
+  version: string;
+  license: string;
+  type: string;
+}
+
 /** What the Dockerfile copies: the bundle without source maps, the licences, and Node for each processor. */
 export async function prepareContext(
   context: string,
   dist: string,
   nodes: Readonly<Partial<Record<Architecture, string>>>,
 ): Promise<void> {
-  await cp(dist, join(context, 'app'), {recursive: true, filter: (path) => !path.endsWith('.map')});
+  await cp(dist, join(context, 'app', 'dist'), {recursive: true, filter: (path) => !path.endsWith('.map')});
+  const {name, version, license, type} = JSON.parse(
+    await readFile(join(dist, '..', 'package.json'), 'utf8'),
+  ) as Manifest;
+  await writeFile(join(context, 'app', 'package.json'), JSON.stringify({name, version, license, type}));
   await mkdir(join(context, 'licences'));
   for (const file of ['LICENSE', 'NOTICE']) await cp(join(root, file), join(context, 'licences', file));
   for (const [architecture, path] of Object.entries(nodes)) await cp(path, join(context, `node-${architecture}`));

@@ -1,6 +1,6 @@
 import {existsSync} from 'node:fs';
 import {mkdir, readFile, rm, writeFile} from 'node:fs/promises';
-import {join} from 'node:path';
+import {join, resolve} from 'node:path';
 import {setTimeout as delay} from 'node:timers/promises';
 import {ControlPlaneAccess, type ControlPlaneState} from '@kruntimes/reconciler-kit/testing';
 import type {RunOptions, RunResult} from '../../tools/run.ts';
@@ -67,7 +67,7 @@ export class Cluster {
 
   /** Imports an archive as `docker save` writes it: its images need no pull. */
   async loadImage(archive: string): Promise<void> {
-    await this.#node.mustRun(ctrCommand(this.#programs, 'images', 'import', archive), {timeoutMs: 300_000});
+    await this.#node.mustRun(ctrCommand(this.#programs, 'images', 'import', resolve(archive)), {timeoutMs: 300_000});
   }
 
   /** Kills a server of the node, and leaves it dead. */

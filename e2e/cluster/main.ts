@@ -1,4 +1,4 @@
-// A Kubernetes node for people: npm run e2e:cluster -- up [ARCHIVE ...] | down | inside COMMAND [ARGUMENT ...]
+// A Kubernetes node for people: npm run e2e:cluster -- up [ARCHIVE ...] | load ARCHIVE ... | down | inside COMMAND [ARGUMENT ...]
 import {spawnSync} from 'node:child_process';
 import {findCluster, startCluster, stopCluster} from './cluster.ts';
 import {clusterLayout} from './layout.ts';
@@ -16,6 +16,11 @@ try {
     case 'down':
       await stopCluster(layout);
       break;
+    case 'load': {
+      const cluster = await findCluster();
+      for (const archive of args) await cluster.loadImage(archive);
+      break;
+    }
     case 'inside': {
       const cluster = await findCluster();
       const [program, ...rest] = cluster.enter(args.length > 0 ? args : ['bash']);
@@ -23,7 +28,9 @@ try {
       break;
     }
     default:
-      console.error('usage: npm run e2e:cluster -- up [ARCHIVE ...] | down | inside COMMAND [ARGUMENT ...]');
+      console.error(
+        'usage: npm run e2e:cluster -- up [ARCHIVE ...] | load ARCHIVE ... | down | inside COMMAND [ARGUMENT ...]',
+      );
       process.exitCode = 2;
   }
 } catch (error) {
