@@ -42,13 +42,13 @@ function readOptions(): BenchOptions {
 async function measureAll(): Promise<BenchResult> {
   const started = performance.now();
   const head = {format: 1, startedAt: new Date().toISOString(), profile: options.profile.name} as const;
-  const where = environment();
+  const where = environment(options.podDirectory);
   const targets: TargetResult[] = [];
   if (options.kubeconfig === undefined) {
     for (const flavour of options.controlPlanes) {
       progress(flavour);
       const runtime = {pods: options.pods, slots: options.slots};
-      await using target = await Target.start(flavour, runtime);
+      await using target = await Target.start(flavour, {...runtime, podDirectory: options.podDirectory});
       targets.push(await measureTarget(target, runtime));
     }
   } else {

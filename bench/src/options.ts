@@ -11,6 +11,7 @@ export interface BenchOptions {
   runtime: string;
   pods: number;
   slots: number;
+  podDirectory?: string;
   profile: Profile;
   scenarios: string[];
   check: boolean;
@@ -32,6 +33,7 @@ Where:
   --control-plane LIST  embedded (SQLite, synchronous=FULL), kube (kube-apiserver and etcd with fsync) or both, with a
                         comma between; started and stopped by this command (default: embedded,kube)
   --pods N, --slots N   Runtime Pods there, and slots of each (default: 2 and 32)
+  --pod-directory DIR   where the volumes of the Pods are; a short path (default: the folder for temporary files)
   --kubeconfig FILE     a cluster on which kruntimes is installed, instead
   --namespace NAME, --runtime NAME
                         its Runtime (default: default and bash)
@@ -63,6 +65,7 @@ export function parseOptions(args: readonly string[], scenarios: readonly Scenar
       runtime: {type: 'string', default: 'bash'},
       pods: {type: 'string', default: '2'},
       slots: {type: 'string', default: '32'},
+      'pod-directory': {type: 'string'},
       profile: {type: 'string', default: 'short'},
       scenario: {type: 'string'},
       check: {type: 'boolean', default: false},
@@ -74,7 +77,7 @@ export function parseOptions(args: readonly string[], scenarios: readonly Scenar
     },
   });
   if (values.help) return 'help';
-  const {kubeconfig, out, compare, docs, from, check, namespace, runtime} = values;
+  const {kubeconfig, out, compare, docs, from, check, namespace, runtime, 'pod-directory': podDirectory} = values;
   const profile = oneOf('--profile', values.profile, Object.keys(profiles)) as Profile['name'];
   const known = scenarios.map(({name}) => name);
   const {[profile]: chosen} = profiles;
@@ -92,6 +95,7 @@ export function parseOptions(args: readonly string[], scenarios: readonly Scenar
         ? [...chosen.scenarios]
         : list(values.scenario).map((name) => oneOf('--scenario', name, known)),
     check,
+    ...(podDirectory !== undefined && {podDirectory}),
     ...(kubeconfig !== undefined && {kubeconfig}),
     ...(out !== undefined && {out}),
     ...(compare !== undefined && {compare}),

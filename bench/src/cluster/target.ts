@@ -60,11 +60,14 @@ export class Target implements AsyncDisposable {
   }
 
   /** Starts a control plane with durable storage, kruntimes and a node that runs Pods as processes of this machine. */
-  static async start(flavour: ControlPlaneFlavour, runtime: {pods: number; slots: number}): Promise<Target> {
+  static async start(
+    flavour: ControlPlaneFlavour,
+    {podDirectory, ...runtime}: {pods: number; slots: number; podDirectory: string | undefined},
+  ): Promise<Target> {
     const world = new ChildService<WorldMethods>(new URL('world-process.ts', import.meta.url));
     const relays: ChildService<RelayMethods>[] = [];
     try {
-      const controlPlane = new ControlPlaneAccess(await world.call('start', {flavour}));
+      const controlPlane = new ControlPlaneAccess(await world.call('start', {flavour, podDirectory}));
       const admin = new Client(new Transport(controlPlane.config));
       for (const namespace of [BENCH_NAMESPACE, 'bench']) await world.call('createNamespace', namespace);
       const configs = await benchIdentities(admin, controlPlane.config, ['client', 'binder', 'finisher']);

@@ -34,7 +34,7 @@ export interface RuntimeRequest {
 }
 
 export type WorldMethods = {
-  start(options: {flavour: ControlPlaneFlavour}): Promise<ControlPlaneState>;
+  start(options: {flavour: ControlPlaneFlavour; podDirectory: string | undefined}): Promise<ControlPlaneState>;
   createNamespace(name: string): Promise<void>;
   /** Creates it, or gives it so many Pods; resolves when all of them take Runs. */
   runtime(request: RuntimeRequest): Promise<void>;
@@ -51,13 +51,14 @@ const started = (): DevCluster => {
 };
 
 const methods: WorldMethods = {
-  async start({flavour}) {
+  async start({flavour, podDirectory}) {
     cluster = await DevCluster.start({
       controlPlaneOptions: {
         server: flavour,
         durable: true,
         program: [process.execPath, '--disable-warning=ExperimentalWarning', server],
       },
+      ...(podDirectory !== undefined && {parentDirectory: podDirectory}),
       // Finished Runs stay: what deletes them would be measured too.
       args: {controller: ['--max-finished-runs-per-namespace=1000000']},
       progress: (step) => console.error(`  ${step}`),

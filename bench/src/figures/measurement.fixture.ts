@@ -42,6 +42,8 @@ export function benchResult(targets: TargetResult[]): BenchResult {
       cores: 2,
       memoryGiB: 8,
       loadBefore: 0,
+      storage: 'ext4',
+      podVolumes: 'tmpfs',
     },
     targets,
   };

@@ -28,4 +28,7 @@ export interface Environment {
   memoryGiB: number;
   /** One-minute load average before the first Run: near 0 on a machine that has nothing else to do. */
   loadBefore: number;
+  /** Filesystems: of the servers' data, of the volumes of Pods. */
+  storage: string;
+  podVolumes: string;
 }

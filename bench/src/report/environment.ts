@@ -1,9 +1,11 @@
 import {execFileSync} from 'node:child_process';
-import {cpus, loadavg, platform, release, totalmem} from 'node:os';
+import {readFileSync, realpathSync} from 'node:fs';
+import {cpus, loadavg, platform, release, tmpdir, totalmem} from 'node:os';
 import {fileURLToPath} from 'node:url';
 import type {Environment} from './bench-result.ts';
 
-export function environment(): Environment {
+/** @param podDirectory where the volumes of Pods are; undefined: with everything else */
+export function environment(podDirectory: string | undefined): Environment {
   const processors = cpus();
   return {
     commit: commit(),
@@ -13,7 +15,20 @@ export function environment(): Environment {
     cores: processors.length,
     memoryGiB: Math.round(totalmem() / 2 ** 30),
     loadBefore: loadavg()[0] ?? 0,
+    storage: filesystemOf(tmpdir()),
+    podVolumes: filesystemOf(podDirectory ?? tmpdir()),
   };
+}
+
+/** Its kind and its options, as of /proc/mounts. */
+function filesystemOf(path: string): string {
+  const real = realpathSync(path);
+  const mounts = readFileSync('/proc/mounts', 'utf8')
+    .split('\n')
+    .map((line) => line.split(' '))
+    .filter(([, point = '']) => point === '/' || real === point || real.startsWith(`${point}/`))
+    .toSorted(([, left = ''], [, right = '']) => right.length - left.length);
+  return mounts[0]?.[2] ?? 'unknown';
 }
 
 function commit(): string {

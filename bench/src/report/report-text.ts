@@ -16,7 +16,7 @@ export function reportText(result: BenchResult): string {
   return [
     `Profile \`${profile}\`, ${startedAt.slice(0, 10)}, commit ${environment.commit}, ${Math.round(seconds / 60)} minutes. ` +
       `${environment.cores} cores (${environment.cpu}) and ${environment.memoryGiB} GiB for servers, Pods and clients together; ` +
-      `Node ${environment.node}, ${environment.platform}; load average before the start ${environment.loadBefore.toFixed(1)}.`,
+      `Node ${environment.node}, ${environment.platform}; servers on ${environment.storage}, volumes of Pods on ${environment.podVolumes}; load average before the start ${environment.loadBefore.toFixed(1)}.`,
     ...result.targets.map(targetText),
   ].join('\n\n');
 }

@@ -47,6 +47,8 @@ export interface DevClusterOptions {
   /** The URL by which a part reaches the API server, for example that of a proxy. Default: the API server's. */
   serverFor?: (part: DevClusterPart) => string;
   nodeName?: string;
+  /** Where its own directory is made, with volumes and logs of Pods; a short path. Default: the folder for temporary files. */
+  parentDirectory?: string;
   /** Where the logs of controller and scheduler go. Default: below its own directory. */
   logDirectory?: string;
   /** How long a container that keeps ending waits before it is started again. */
@@ -115,7 +117,7 @@ export class DevCluster implements AsyncDisposable {
     const controlPlane = options.controlPlane ?? ownControlPlane!;
     const guard = new ProcessGuard();
     // Short, for the sake of Unix sockets below it.
-    const directory = await mkdtemp(join(tmpdir(), 'krt-'));
+    const directory = await mkdtemp(join(options.parentDirectory ?? tmpdir(), 'krt-'));
     guard.addDirectory(directory);
     const logs = options.logDirectory ?? join(directory, 'logs');
     await mkdir(logs, {recursive: true});
