@@ -23,7 +23,8 @@ const places = (kind) => [
 
 /**
  * `unit` needs nothing; `kube` (*.kube.test.ts) needs a Kubernetes API server; `servers` (*.servers.test.ts) needs other real
- * servers that are built or installed first, S3 for one; `faults` (*.faults.test.ts) kills and cuts for minutes.
+ * servers that are built or installed first, S3 for one; `faults` (*.faults.test.ts) kills and cuts for minutes; `e2e`
+ * (*.e2e.test.ts) needs the node of e2e/cluster with our images.
  */
 export default {
   projects: [
@@ -36,5 +37,6 @@ export default {
     {...kubernetes, displayName: 'kube', testMatch: places('kube')},
     {...kubernetes, displayName: 'servers', testMatch: places('servers')},
     {...shared, displayName: 'faults', testMatch: places('faults')},
+    {...shared, displayName: 'e2e', testMatch: ['<rootDir>/e2e/**/*.e2e.test.ts']},
   ],
 };

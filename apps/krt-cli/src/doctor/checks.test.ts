@@ -212,7 +212,7 @@ describe('diagnose', () => {
   });
 
   test('policies of another release count, those without a binding that denies do not', () => {
-    const renamed = names.map((each) => `kruntimes-b-${each.slice('kruntimes-'.length)}`);
+    const renamed = names.map((each) => `kruntimes-b-${each.slice('kruntimes-'.length)}.system-b`);
     const bindings = renamed.map((policyName) => ({spec: {policyName, validationActions: ['Deny']}}));
     expect(check('admission-policies', {policies: found(renamed), bindings: found(bindings)}).status).toBe('ok');
     const audited = bindings.map(({spec}) => ({spec: {...spec, validationActions: ['Audit']}}));

@@ -41,7 +41,7 @@ const podLeaseMs = 40_000;
 /** The scheduler explains after a second why a Run waits. */
 const unnoticedMs = 15_000;
 
-/** The admission policies, by the ends of their names; the last one may be left out. */
+/** The admission policies, by the ends of their names before the first dot; the last one may be left out. */
 const policies = ['run-status', 'run-finalizer', 'pod-status', 'lease', 'maintainer'] as const;
 
 const checks: Readonly<Record<string, (installation: Installation) => Verdict>> = {
@@ -350,7 +350,8 @@ function admissionPolicies({policies: present, bindings}: Installation): Verdict
     present.object.some(
       (name) =>
         name.includes('kruntimes') &&
-        name.endsWith(`-${end}`) &&
+        // The chart adds the namespace of the release.
+        name.split('.')[0]?.endsWith(`-${end}`) &&
         bindings.object.some(({spec}) => spec?.policyName === name && (spec.validationActions ?? []).includes('Deny')),
     );
   const missing = policies.filter((each) => !effective(each));
