@@ -38,7 +38,8 @@ interface Status {
   directory: string;
 }
 
-function statusOf({stdout}: KrtResult): Status {
+function statusOf({stdout, stderr}: KrtResult): Status {
+  if (stdout === '') throw new Error(stderr);
   return JSON.parse(stdout) as Status;
 }
 
@@ -69,16 +70,18 @@ test(
       stdout: 'run.kruntimes.io/hello\n',
     });
 
-    const logs = await krt('dev', 'logs', 'apiserver', '--tail', '1');
-    expect(logs.stdout).toContain(server);
+    expect((await krt('dev', 'logs', 'apiserver')).stdout).toContain(`serves on ${server}\n`);
+    expect((await krt('dev', 'logs', 'scheduler', '--tail', '1')).stdout).toMatch(/^\{.*\}\n$/);
     expect((await krt('dev', 'logs')).stdout).toMatch(/^scheduler +\| .*"message":"scheduling"/m);
     expect(await krt('dev', 'logs', 'nobody')).toMatchObject({
       code: 125,
       stderr: expect.stringContaining('no log of nobody'),
     });
 
-    expect(await krt('dev', 'down')).toMatchObject({code: 0});
+    const stopped = await krt('dev', 'down', '-o', 'json');
+    expect(JSON.parse(stopped.stdout)).toMatchObject({phase: 'down', stopped: true, kubeconfig: own, directory});
     expect(await startOfProcess(pid)).toBeUndefined();
+    expect(parse(await readFile(kubeconfig, 'utf8'))).toEqual(parse(mine));
     expect((await krt('dev', 'down')).stdout).toBe('no local cluster is up\n');
 
     const back = statusOf(await krt('dev', 'up', '--detach', '-o', 'json'));
@@ -87,7 +90,9 @@ test(
     const second = ['run', '--kubeconfig', own, '--runtime', 'bash', '--follow', '--', 'echo', 'again'];
     expect(await krt(...second)).toMatchObject({code: 0, stdout: 'again\n'});
 
-    expect(await krt('dev', 'reset')).toMatchObject({code: 0});
+    expect(await krt('dev', 'up', '--detach', '--merge')).toMatchObject({code: 0});
+    const reset = await krt('dev', 'reset', '-o', 'yaml');
+    expect(parse(reset.stdout)).toMatchObject({phase: 'down', stopped: true});
     await expect(readFile(own)).rejects.toMatchObject({code: 'ENOENT'});
     expect(parse(await readFile(kubeconfig, 'utf8'))).toEqual(parse(mine));
   },
@@ -97,11 +102,17 @@ test(
 test(
   'in the foreground it ends at Ctrl-C, and a second one is told that there is one',
   async () => {
-    const foreground = start('dev', 'up');
+    const foreground = start('dev', 'up', '--merge');
     await foreground.printed('stdout', 'krt run --runtime bash');
     expect((await krt('dev', 'up', '--detach')).stdout).toMatch(/^Cluster: +ready/);
+    expect(await readFile(kubeconfig, 'utf8')).toContain('kruntimes-dev');
+    const following = start('dev', 'logs', '-f', 'scheduler', 'controller');
+    await following.printed('stdout', '"message":"scheduling"');
     foreground.kill('SIGINT');
     expect((await foreground.result()).code).toBe(0);
+    following.kill('SIGINT');
+    expect((await following.result()).code).toBe(0);
+    expect(await readFile(kubeconfig, 'utf8')).not.toContain('name: kruntimes-dev');
     expect((await krt('dev', 'status')).code).toBe(1);
   },
   limitMs,
@@ -120,6 +131,17 @@ test(
   },
   limitMs,
 );
+
+test('where nothing can be kept, it says so', async () => {
+  await writeFile(join(home, 'data'), '');
+  for (const flags of [['--detach'], []]) {
+    const up = await krt('dev', 'up', ...flags);
+    expect(up).toMatchObject({code: 125, stdout: ''});
+    expect(up.stderr).toBe(
+      `error: cannot keep the local cluster in ${home}/data/kruntimes/dev: ${home}/data is a file; XDG_DATA_HOME chooses another place\n`,
+    );
+  }
+});
 
 test(
   'a kubeconfig that cannot be understood is left alone',

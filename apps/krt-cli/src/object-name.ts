@@ -20,3 +20,17 @@ export function objectName(argument: string, kind: 'run' | 'runtime'): string {
 export function withoutKind(args: readonly string[]): readonly string[] {
   return args.length > 1 && /^runs?$/.test(args[0] ?? '') ? args.slice(1) : args;
 }
+
+/**
+ * What `krt get` is asked for, by kubectl's habits: `get runs`, `get runtime bash`, `get runtime/bash`; without a kind, Runs. A word that
+ * is a kind is no name: a Run that is called `runs` is `run/runs`.
+ *
+ * @throws KrtError `USAGE` for a name of another kind
+ */
+export function kindAndNames(args: readonly string[]): {kind: 'run' | 'runtime'; names: string[]} {
+  const word = /^(run|runtime)s?(?:\.kruntimes\.io)?$/i.exec(args[0] ?? '')?.[1]?.toLowerCase();
+  const prefixed = /^runtimes?(?:\.kruntimes\.io)?\//i.test(args[0] ?? '');
+  const kind = word === 'runtime' || prefixed ? 'runtime' : 'run';
+  const names = word === undefined ? args : args.slice(1);
+  return {kind, names: names.map((name) => objectName(name, kind))};
+}

@@ -4,7 +4,7 @@ import type {CallContext, CommandContext} from './command-context.ts';
 import {type CompletionSource, completedBy} from './completion-source.ts';
 import {type ExitCode, exitCodeRows} from './exit-code.ts';
 import {addGlobalOptions} from './global-options.ts';
-import {objectName, withoutKind} from './object-name.ts';
+import {kindAndNames, objectName, withoutKind} from './object-name.ts';
 import {clientVersion} from './version.ts';
 
 /**
@@ -239,20 +239,27 @@ function addGet(program: Command, host: ProgramHost): void {
     .command('get')
     .summary('show Runs')
     .description(
-      'Shows Runs, all of the namespace or those named. As with kubectl, the word "run" may stand before the names.',
+      'Shows Runs, all of the namespace or those named. As with kubectl, a kind may stand before the names: run or runs, runtime or\n' +
+        'runtimes. (A Run that has such a name is run/NAME.)',
     )
     .addArgument(argument('[name...]', 'Runs to show', {kind: 'runs'}));
   addGetOptions(command);
   addExamples(command, host, [
     ['get', 'the Runs of the namespace'],
     ['get hello -o yaml', 'everything about one Run'],
+    ['get runtimes', 'the Runtimes'],
     ['get -A -l team=ci -o wide', 'Runs of all namespaces with a label, all columns'],
     ['get -w --field-selector status.phase=Running', 'watch the Runs that are running'],
   ]);
   command.action(
     action(host, async (context, flags, args) => {
+      const {kind, names} = kindAndNames(args);
+      if (kind === 'runtime') {
+        const {getRuntimes} = await import('./commands/runtime.ts');
+        return await getRuntimes(context, flags, names);
+      }
       const {getRuns} = await import('./commands/get.ts');
-      return await getRuns(context, flags, runNames(withoutKind(args)));
+      return await getRuns(context, flags, names);
     }),
   );
 }
@@ -571,7 +578,7 @@ function addDoctor(program: Command, host: ProgramHost): void {
         'problem or unknown, and what to do. What you may not see is unknown, and no problem. Exit code 1: there is a problem.',
     )
     .addOption(
-      option('--system-namespace <name>', 'namespace of the control plane (default: kruntimes-system)', {
+      option('--system-namespace <name>', 'namespace of the election Leases (default: kube-system)', {
         kind: 'namespaces',
       }),
     )
@@ -603,7 +610,11 @@ function addDev(program: Command, host: ProgramHost): void {
     .summary('start it')
     .description(
       'Starts the cluster, with a Runtime named bash, and stops it at Ctrl-C; with --detach it goes on in the background.\n' +
-        'It has a kubeconfig of its own; with --merge the context kruntimes-dev is added to yours, and nothing else in it changes.',
+        'It has a kubeconfig of its own; with --merge the context kruntimes-dev is added to yours, and nothing else in it changes.\n' +
+        'The context is there as long as the cluster is up: krt dev down and Ctrl-C take it out again.\n\n' +
+        'A cluster that is up already is only shown (and merged): a second terminal does no harm. Its API server keeps its port, unless\n' +
+        'another program has taken that meanwhile.\n\n' +
+        'kubectl logs, exec (also -it, where there is script(1) of util-linux), attach, cp and port-forward work with its Pods.',
     )
     .addOption(option('-d, --detach', 'return when it is ready'))
     .addOption(option('--merge', 'add the context kruntimes-dev to the kubeconfig ($KUBECONFIG, else ~/.kube/config)'))
@@ -623,12 +634,15 @@ function addDev(program: Command, host: ProgramHost): void {
   const down = dev
     .command('down')
     .summary('stop it; its data stays')
-    .description('Stops the cluster. Its data stays for the next krt dev up.');
+    .description(
+      'Stops the cluster and takes the context that --merge has added out of the kubeconfig. Its data stays for the next krt dev up.',
+    )
+    .addOption(option('-o, --output <format>', 'json or yaml', values('json', 'yaml')));
   addExamples(down, host, [['dev down', 'stop it']]);
   down.action(
-    action(host, async (context) => {
+    action(host, async (context, flags) => {
       const {devDown} = await import('./commands/dev.ts');
-      return await devDown(context);
+      return await devDown(context, flags);
     }),
   );
   const status = dev
@@ -670,12 +684,15 @@ function addDev(program: Command, host: ProgramHost): void {
   const reset = dev
     .command('reset')
     .summary('stop it and remove all its data')
-    .description('Stops the cluster, removes all its data, and takes the context kruntimes-dev out of the kubeconfig.');
+    .description(
+      'Stops the cluster, removes all its data, and takes the context that --merge has added out of the kubeconfig.',
+    )
+    .addOption(option('-o, --output <format>', 'json or yaml', values('json', 'yaml')));
   addExamples(reset, host, [['dev reset', 'begin anew']]);
   reset.action(
-    action(host, async (context) => {
+    action(host, async (context, flags) => {
       const {devReset} = await import('./commands/dev.ts');
-      return await devReset(context);
+      return await devReset(context, flags);
     }),
   );
 }

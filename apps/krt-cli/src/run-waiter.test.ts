@@ -1,5 +1,5 @@
 import {expect, test} from '@jest/globals';
-import {describeOpen} from './run-waiter.ts';
+import {describeOpen, lastingObstacle} from './run-waiter.ts';
 import {runFixture} from './testing/run-fixture.ts';
 
 test('what goes on after a wait that was too short, and why it has not begun', () => {
@@ -16,6 +16,8 @@ test('what goes on after a wait that was too short, and why it has not begun', (
     ],
   });
   const ended = runFixture('a', {phase: 'Succeeded'});
+  expect(lastingObstacle(waiting)).toBe('Run b waits (RuntimeNotFound: there is no Runtime "nosuch")');
+  expect(lastingObstacle(runFixture('c', {phase: 'Pending'}))).toBeUndefined();
   expect(describeOpen([])).toBe('nothing is left to wait for');
   expect(describeOpen([ended])).toBe('Run a (Succeeded) is still there');
   expect(describeOpen([ended, ended])).toBe('Run a (Succeeded) and 1 more are still there');

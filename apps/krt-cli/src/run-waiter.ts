@@ -33,6 +33,9 @@ export class RunWaiter implements Disposable {
   readonly #timer: {cancel(): void} | undefined;
   #trouble: string | undefined;
   #hidden = false;
+  /** Nobody sees the progress line: what keeps a Run waiting is said in lines of its own. */
+  readonly #tells: boolean;
+  readonly #told = new Set<string>();
 
   constructor(
     context: CommandContext,
@@ -42,6 +45,7 @@ export class RunWaiter implements Disposable {
   ) {
     this.#context = context;
     this.progress = new ProgressLine(context.terminal, context.clock, {quiet: Boolean(options.quiet)});
+    this.#tells = (!context.terminal.stderr.isTTY || context.terminal.env.TERM === 'dumb') && !options.quiet;
     this.interrupts = options.interrupts ?? new InterruptScope();
     this.signal = AbortSignal.any([this.interrupts.signal, this.#done.signal]);
     this.observer = new RunObserver({
@@ -83,6 +87,7 @@ export class RunWaiter implements Disposable {
   showProgress(): void {
     if (this.#hidden) return;
     const {runs} = this.observer;
+    if (this.#tells) this.#tellObstacles(runs);
     const open = runs.filter((run) => !isTerminal(run.status?.phase));
     const [first] = open;
     if (!first) return;
@@ -91,6 +96,15 @@ export class RunWaiter implements Disposable {
         ? `${first.metadata?.name}: ${describePosition(first, this.#context.clock.now())}`
         : `${runs.length - open.length} of ${runs.length} ended; ${first.metadata?.name}: ${describePosition(first, this.#context.clock.now())}`;
     this.progress.update(this.#trouble ? `${text} (connection lost, trying again: ${this.#trouble})` : text);
+  }
+
+  #tellObstacles(runs: readonly Run[]): void {
+    for (const run of runs) {
+      const text = lastingObstacle(run);
+      if (text === undefined || this.#told.has(text)) continue;
+      this.#told.add(text);
+      this.#context.terminal.stderr.write(`${this.#context.program}: ${text}\n`);
+    }
   }
 
   /** Those of `names` that have not ended, as far as is known. */
@@ -133,4 +147,13 @@ export function describeOpen(runs: readonly Run[]): string {
   const others = open.length > 1 ? ` and ${open.length - 1} more go on` : ' goes on';
   const reason = pendingReason(first);
   return `Run ${first.metadata?.name} (${first.status?.phase ?? 'Pending'}${reason ? `, ${reason}` : ''})${others}`;
+}
+
+/** Why a Run waits for something that does not come by itself; undefined where it does. */
+export function lastingObstacle(run: Run): string | undefined {
+  const isMissing = run.status?.conditions?.some(
+    ({type, status, reason}) => type === 'Scheduled' && status === 'False' && reason === 'RuntimeNotFound',
+  );
+  if (!isMissing || run.spec.cancelRequested || isTerminal(run.status?.phase)) return undefined;
+  return `Run ${run.metadata?.name} waits (${pendingReason(run)})`;
 }

@@ -67,6 +67,27 @@ describe('krt run', () => {
     expect(stdout).toContain(`run.kruntimes.io/${name} ${words}\n`);
   });
 
+  test('--wait says once, also into a pipe, that there is no such Runtime', async () => {
+    const krt = cluster.start(['run', '-r', 'nosuch', '--name', 'lost', '--wait', '--', 'true']);
+    await cluster.player('lost').appeared();
+    const ref = {name: 'lost', namespace: cluster.namespace};
+    const condition = (message: string) => ({
+      type: 'Scheduled',
+      status: 'False',
+      reason: 'RuntimeNotFound',
+      message,
+      lastTransitionTime: '2026-01-01T12:00:00Z',
+    });
+    const body = {status: {phase: 'Pending', conditions: [condition('there is no Runtime "nosuch"')]}};
+    await runs().patchStatus(ref, {type: 'merge', body});
+    await krt.printed('stderr', 'krt: Run lost waits (RuntimeNotFound: there is no Runtime "nosuch")\n');
+    await runs().patch(ref, {type: 'merge', body: {metadata: {labels: {changed: 'yes'}}}});
+    await runs().patchStatus(ref, {type: 'merge', body: {status: {phase: 'Cancelled'}}});
+    const {code, stderr} = await krt.result();
+    expect(code).toBe(123);
+    expect(stderr.match(/waits/g)).toHaveLength(1);
+  });
+
   test('--wait -o jsonpath prints what a script wants of the finished Run, and nothing else', async () => {
     const args = [
       'run',

@@ -5,10 +5,12 @@ import {join} from 'node:path';
 import {setTimeout as delay} from 'node:timers/promises';
 import {kubeconfigFiles} from '../cluster-config.ts';
 import type {CommandContext} from '../command-context.ts';
+import {directoryProblem} from '../dev/service/data-directory.ts';
 import {type DevPaths, devPaths} from '../dev/service/dev-paths.ts';
 import {clearDevState, DEV_CONTEXT, DevClaim, type DevState, readDevState} from '../dev/service/dev-state.ts';
-import {changeFile, type KubeconfigEntry, withEntry, withoutEntry} from '../dev/service/kubeconfig-entry.ts';
+import {entryIn, type KubeconfigEntry} from '../dev/service/kubeconfig-entry.ts';
 import {LogFollower} from '../dev/service/log-follower.ts';
+import {MergedContexts} from '../dev/service/merged-contexts.ts';
 import {type ExitCode, exitCodes} from '../exit-code.ts';
 import {InterruptScope} from '../interrupt.ts';
 import {KrtError, usageError} from '../krt-error.ts';
@@ -46,6 +48,7 @@ export async function devUp(context: CommandContext, flags: DevUpFlags): Promise
     progress.clear();
     return await announce(context, paths, flags, format);
   }
+  await requireUsable(paths);
   if (flags.detach) {
     const child = await startDetached(context, paths).catch(unusable(paths));
     try {
@@ -93,28 +96,38 @@ async function inForeground(
     if (!hangUp.signal.aborted) progress.update(ending.aborted ? 'stopping the local cluster' : step);
   };
   hangUp.signal.addEventListener('abort', () => progress.clear(), {once: true});
-  const service = await DevService.start({paths, claim, progress: update, tell}).catch((error: unknown) => {
+  const service = await DevService.start({paths, claim, progress: update, tell}).catch(async (error: unknown) => {
     signal.throwIfAborted();
+    await requireUsable(paths);
     return failed(error);
   });
   try {
     progress.clear();
     signal.throwIfAborted();
+    await new MergedContexts(paths).refresh(await ownEntry(paths));
     if (!ending.aborted) await announce(context, paths, flags, format);
     await untilAborted(ending);
   } finally {
     update('stopping the local cluster');
     await service.stop();
+    await leaveKubeconfigs(paths).catch((error: unknown) => tell(messageOf(error)));
   }
   return exitCodes.ok;
 }
 
 /** `krt dev down` */
-export async function devDown(context: CommandContext): Promise<ExitCode> {
+export async function devDown(context: CommandContext, flags: {output?: string}): Promise<ExitCode> {
+  const format = parseOutputFormat(flags.output, ['table', 'json', 'yaml']);
   const paths = devPaths(context.terminal.env);
   const stopped = await stopCluster(context, paths);
-  const text = stopped ? 'the local cluster is down; its data stays for the next krt dev up' : 'no local cluster is up';
-  await write(context.terminal.stdout, `${text}\n`);
+  await leaveKubeconfigs(paths);
+  if (format.kind !== 'table') await printStatus(context, paths, undefined, {format, stopped});
+  else {
+    const text = stopped
+      ? 'the local cluster is down; its data stays for the next krt dev up'
+      : 'no local cluster is up';
+    await write(context.terminal.stdout, `${text}\n`);
+  }
   return exitCodes.ok;
 }
 
@@ -123,7 +136,7 @@ export async function devStatus(context: CommandContext, flags: {output?: string
   const format = parseOutputFormat(flags.output, ['table', 'json', 'yaml']);
   const paths = devPaths(context.terminal.env);
   const state = await readDevState(paths);
-  await printStatus(context, paths, state, format);
+  await printStatus(context, paths, state, {format});
   return state?.phase === 'ready' ? exitCodes.ok : exitCodes.conditionNotMet;
 }
 
@@ -155,14 +168,14 @@ export async function devLogs(context: CommandContext, flags: DevLogsFlags, name
 }
 
 /** `krt dev reset` */
-export async function devReset(context: CommandContext): Promise<ExitCode> {
+export async function devReset(context: CommandContext, flags: {output?: string}): Promise<ExitCode> {
+  const format = parseOutputFormat(flags.output, ['table', 'json', 'yaml']);
   const paths = devPaths(context.terminal.env);
-  await stopCluster(context, paths).catch(unusable(paths));
-  const [path = ''] = kubeconfigFiles(context.terminal.env);
-  const text = await readFile(path, 'utf8').catch(() => '');
-  if (text.includes(DEV_CONTEXT)) await changeKubeconfig(path, (config) => withoutEntry(config, DEV_CONTEXT));
+  const stopped = await stopCluster(context, paths).catch(unusable(paths));
+  await leaveKubeconfigs(paths);
   await rm(paths.directory, {recursive: true, force: true}).catch(unusable(paths));
-  await write(context.terminal.stdout, 'the local cluster and all its data are gone\n');
+  if (format.kind !== 'table') await printStatus(context, paths, undefined, {format, stopped});
+  else await write(context.terminal.stdout, 'the local cluster and all its data are gone\n');
   return exitCodes.ok;
 }
 
@@ -176,9 +189,11 @@ async function announce(
   if (merge) {
     const [path = ''] = kubeconfigFiles(context.terminal.env);
     const entry = await ownEntry(paths);
-    await changeKubeconfig(path, (text) => withEntry(text, entry));
+    await new MergedContexts(paths).add(path, entry).catch((error: unknown) => {
+      throw new KrtError('KUBECONFIG', `cannot change ${path}: ${messageOf(error)}`, {cause: error});
+    });
   }
-  await printStatus(context, paths, await readDevState(paths), format);
+  await printStatus(context, paths, await readDevState(paths), {format});
   if (format.kind !== 'table') return exitCodes.ok;
   const how = merge ? `kubectl config use-context ${DEV_CONTEXT}` : `export KUBECONFIG='${paths.kubeconfig}'`;
   const example = `${context.program} run --runtime bash --follow -- echo hello`;
@@ -188,59 +203,73 @@ async function announce(
 
 /** The first line says which part, the last one of its log most likely why. */
 function failed(cause: unknown): never {
-  const lines = (cause instanceof Error ? cause.message : String(cause))
+  const lines = messageOf(cause)
     .split('\n')
     // Of a crash of Node, its message is what tells.
     .filter((line) => line.trim() !== '' && !/^\s+at |^Node\.js v/.test(line));
   const [what = '', ...log] = lines;
   const why = log.at(-1);
-  const message = `the local cluster did not start: ${what}${why === undefined ? '' : ` ${why.trim()}`}`;
+  const message = `the local cluster did not start: ${what}${why === undefined ? '' : ` ${toldBy(why)}`}`;
   throw new KrtError('DEV_FAILED', message, {hint: 'krt dev logs shows more', cause});
 }
 
+/** What a line of a log says, without its fields. */
+function toldBy(line: string): string {
+  try {
+    const {message, error} = JSON.parse(line) as {message?: unknown; error?: {message?: unknown}};
+    const told = [message, error?.message].filter((text) => typeof text === 'string');
+    if (told.length > 0) return told.join(': ');
+  } catch {
+    // It is for people already.
+  }
+  return line.trim();
+}
+
 /** Errors of the file system, in terms of what it was wanted for. */
-function unusable({directory}: DevPaths): (error: unknown) => never {
+function unusable({directory}: Pick<DevPaths, 'directory'>): (error: unknown) => never {
   return (error) => {
     if (error instanceof KrtError) throw error;
-    const why = error instanceof Error ? error.message : String(error);
-    throw new KrtError('DEV_FAILED', `cannot keep the local cluster in ${directory}: ${why}`, {
+    throw new KrtError('DEV_FAILED', `cannot keep the local cluster in ${directory}: ${messageOf(error)}`, {
       hint: 'XDG_DATA_HOME chooses another place',
       cause: error,
     });
   };
 }
 
-async function changeKubeconfig(path: string, change: (text: string) => string): Promise<void> {
-  await changeFile(path, change).catch((error: unknown) => {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new KrtError('KUBECONFIG', `cannot change ${path}: ${why}`, {cause: error});
+/** @throws KrtError where the cluster cannot keep its data */
+async function requireUsable({directory}: DevPaths): Promise<void> {
+  const problem = await directoryProblem(directory).catch(unusable({directory}));
+  if (problem === undefined) return;
+  throw new KrtError('DEV_FAILED', `cannot keep the local cluster in ${directory}: ${problem}`, {
+    hint: 'XDG_DATA_HOME chooses another place',
   });
+}
+
+/** The context of a cluster that is down leads nowhere. */
+async function leaveKubeconfigs(paths: DevPaths): Promise<void> {
+  await new MergedContexts(paths).remove().catch((error: unknown) => {
+    throw new KrtError('KUBECONFIG', messageOf(error), {cause: error});
+  });
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** What the cluster's own kubeconfig says. */
 async function ownEntry(paths: DevPaths): Promise<KubeconfigEntry> {
-  const {parse} = await import('yaml');
-  const config = parse(await readFile(paths.kubeconfig, 'utf8')) as {
-    clusters: {cluster: {server: string; 'certificate-authority-data': string}}[];
-    users: {user: {token: string}}[];
-  };
-  const cluster = config.clusters[0]?.cluster;
-  return {
-    name: DEV_CONTEXT,
-    server: cluster?.server ?? '',
-    ca: Buffer.from(cluster?.['certificate-authority-data'] ?? '', 'base64').toString(),
-    token: config.users[0]?.user.token ?? '',
-  };
+  return entryIn(await readFile(paths.kubeconfig, 'utf8'), DEV_CONTEXT);
 }
 
 async function printStatus(
   {terminal}: CommandContext,
   paths: DevPaths,
   state: DevState | undefined,
-  format: OutputFormat,
+  {format, stopped}: {format: OutputFormat; stopped?: boolean},
 ): Promise<void> {
   const status = {
     phase: state?.phase ?? 'down',
+    ...(stopped !== undefined && {stopped}),
     ...(state?.server !== undefined && {server: state.server}),
     context: DEV_CONTEXT,
     kubeconfig: paths.kubeconfig,
@@ -319,7 +348,9 @@ async function untilReady(paths: DevPaths, pid: number, {progress, signal, ownLo
     signal.throwIfAborted();
     if (!alive) {
       if (!ownLog)
-        throw new KrtError('DEV_FAILED', `the krt that was starting the local cluster (process ${pid}) ended`);
+        throw new KrtError('DEV_FAILED', `the krt that was starting the local cluster (process ${pid}) ended`, {
+          hint: 'krt dev logs krt shows why',
+        });
       const log = await readFile(join(paths.logs, 'krt.log'), 'utf8').catch(() => '');
       const [last = 'it ended without a word'] = log.trimEnd().split('\n').slice(-1);
       // It has the hint already.
@@ -336,8 +367,9 @@ async function stopCluster(context: CommandContext, paths: DevPaths): Promise<bo
   using progress = new ProgressLine(context.terminal, context.clock);
   progress.update('stopping the local cluster');
   const deadline = performance.now() + STOP_TIMEOUT_MS;
+  const {startOfProcess} = await import('../dev/service/process-identity.ts');
   kill(state.pid, 'SIGTERM');
-  while ((await readDevState(paths))?.pid === state.pid) {
+  while ((await startOfProcess(state.pid)) === state.processStart) {
     // What it started ends with it, however it ends.
     if (performance.now() > deadline) kill(state.pid, 'SIGKILL');
     await delay(POLL_MS);

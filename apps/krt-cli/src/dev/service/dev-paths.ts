@@ -1,4 +1,4 @@
-import {homedir} from 'node:os';
+import {userInfo} from 'node:os';
 import {isAbsolute, join} from 'node:path';
 
 /** Where the local cluster of a user keeps what it needs. */
@@ -20,7 +20,8 @@ export interface DevPaths {
  * @see https://specifications.freedesktop.org/basedir-spec/latest/
  */
 export function devPaths(env: NodeJS.ProcessEnv, platform: NodeJS.Platform = process.platform): DevPaths {
-  const home = env['HOME'] || homedir();
+  // Not homedir(): an empty $HOME would be another cluster in each directory.
+  const home = env['HOME'] || userInfo().homedir;
   const custom = platform === 'darwin' ? ['Library', 'Application Support'] : ['.local', 'share'];
   const data = env['XDG_DATA_HOME'] ?? '';
   // The specification wants a relative path ignored: it would be another cluster in each directory.

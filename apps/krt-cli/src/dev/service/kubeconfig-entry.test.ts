@@ -3,7 +3,7 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {describe, expect, test} from '@jest/globals';
 import {parse} from 'yaml';
-import {changeFile, withEntry, withoutEntry} from './kubeconfig-entry.ts';
+import {changeFile, entryIn, withEntry, withoutEntry} from './kubeconfig-entry.ts';
 
 const entry = {name: 'kruntimes-dev', server: 'https://127.0.0.1:6443', ca: 'PEM', token: 'secret'};
 const others = `# mine
@@ -61,6 +61,11 @@ describe('withEntry', () => {
     expect(() => withEntry('clusters: text\n', entry)).toThrow('its clusters are no list');
     expect(() => withEntry('a: [\n', entry)).toThrow();
   });
+});
+
+test('entryIn reads what withEntry has written', () => {
+  expect(entryIn(withEntry(others, entry), entry.name)).toEqual(entry);
+  expect(entryIn(others, 'kruntimes-dev')).toEqual({name: 'kruntimes-dev', server: '', ca: '', token: ''});
 });
 
 test('withoutEntry takes back what withEntry has added', () => {

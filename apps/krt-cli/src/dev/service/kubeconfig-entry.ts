@@ -42,6 +42,22 @@ export function withEntry(text: string, entry: KubeconfigEntry): string {
   return document.toString({lineWidth: 0});
 }
 
+/** What a kubeconfig says about the cluster and the user of a name. */
+export function entryIn(text: string, name: string): KubeconfigEntry {
+  const config = kubeconfigDocument(text).toJS() as {
+    clusters?: {name: string; cluster: {server?: string; 'certificate-authority-data'?: string}}[];
+    users?: {name: string; user: {token?: string}}[];
+  };
+  const cluster = config.clusters?.find((each) => each.name === name)?.cluster;
+  const user = config.users?.find((each) => each.name === name)?.user;
+  return {
+    name,
+    server: cluster?.server ?? '',
+    ca: Buffer.from(cluster?.['certificate-authority-data'] ?? '', 'base64').toString(),
+    token: user?.token ?? '',
+  };
+}
+
 /** The text without what has this name. */
 export function withoutEntry(text: string, name: string): string {
   const document = kubeconfigDocument(text);
