@@ -197,6 +197,12 @@ export const statusErrors = {
   unavailable(message: string): StatusError {
     return new StatusError(503, 'ServiceUnavailable', message);
   },
+  /** As Kubernetes passes on what etcd says, and what can be done here. */
+  storageFull(cause: unknown): StatusError {
+    const message =
+      'etcdserver: mvcc: database space exceeded: the disk of the API server is full; writes go on as soon as there is room on it';
+    return new StatusError(500, '', message, undefined, {cause});
+  },
   internal(error: unknown): StatusError {
     const message = error instanceof Error ? error.message : String(error);
     return new StatusError(

@@ -16,6 +16,7 @@ import type {RequestContext} from '../registry/request-context.ts';
 import {writeOptionsOf} from '../rest/query-options.ts';
 import {renderAnswer} from '../rest/render.ts';
 import {type Outlet, route} from '../rest/router.ts';
+import {StorageError} from '../storage/storage.ts';
 import {AnswerWriter, contentTypeOf} from './answer-writer.ts';
 import type {Exchange} from './exchange.ts';
 import {parseContentType} from './media-type.ts';
@@ -265,10 +266,10 @@ export class ApiHandler {
     }
     if (!request.complete) drain(request);
     if (error instanceof NotFoundPage) return notFoundPage(writer);
-    const failure = error instanceof StatusError ? error : statusErrors.internal(error);
-    if (!(error instanceof StatusError)) this.#options.onError(error);
-    passage.failure = failure;
-    writer.sendError(failure, encoding);
+    const failure = statusOf(error);
+    if (failure === undefined) this.#options.onError(error);
+    passage.failure = failure ?? statusErrors.internal(error);
+    writer.sendError(passage.failure, encoding);
   }
 
   #finish(passage: Passage): void {
@@ -303,6 +304,12 @@ export class ApiHandler {
       annotations: {...annotations},
     });
   }
+}
+
+/** What a client is told; undefined: the server itself is at fault. */
+function statusOf(error: unknown): StatusError | undefined {
+  if (error instanceof StatusError) return error;
+  return error instanceof StorageError && error.code === 'FULL' ? statusErrors.storageFull(error) : undefined;
 }
 
 /** Why the work for a request is given up. Made once: an error is dear. */

@@ -187,13 +187,16 @@ function open(path: string): DatabaseSync {
     const {tables} = database.prepare('SELECT count(*) AS tables FROM sqlite_schema').get() as {tables: number};
     if (found !== applicationId && tables > 0)
       throw new StorageError('FAILED', `${path} is a database of something else, or of another version`);
-    database.exec(`
-      BEGIN IMMEDIATE;
-      CREATE TABLE IF NOT EXISTS resources (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, compacted INTEGER NOT NULL);
-      CREATE TABLE IF NOT EXISTS changes (id INTEGER PRIMARY KEY, previous INTEGER NOT NULL, key TEXT NOT NULL, json TEXT);
-      PRAGMA application_id = ${applicationId};
-      COMMIT;
-    `);
+    // Nothing is written to what is there: it can be opened on a full disk.
+    if (found !== applicationId) {
+      database.exec(`
+        BEGIN IMMEDIATE;
+        CREATE TABLE resources (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, compacted INTEGER NOT NULL);
+        CREATE TABLE changes (id INTEGER PRIMARY KEY, previous INTEGER NOT NULL, key TEXT NOT NULL, json TEXT);
+        PRAGMA application_id = ${applicationId};
+        COMMIT;
+      `);
+    }
     return database;
   } catch (error) {
     database.close();
