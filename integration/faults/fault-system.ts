@@ -92,6 +92,7 @@ export class FaultSystem {
   static async start(options: FaultSystemOptions): Promise<FaultSystem> {
     let etcdProxy: SocketProxy | undefined;
     const controlPlane = await startKubeControlPlane({
+      controllers: true,
       resolve: {goModule: kubeModule, log: (line) => console.error(line)},
       durable: true,
       // The witness must be able to ask for every state that ever was.

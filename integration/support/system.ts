@@ -75,6 +75,7 @@ export class System {
 
   static async start(options: SystemOptions = {}): Promise<System> {
     const controlPlane = await startControlPlane({
+      controllers: true,
       resolve: {goModule: kubeModule, log: (line) => console.error(line)},
     });
     let proxy: FaultProxy | undefined;

@@ -3,7 +3,7 @@ import {join} from 'node:path';
 import {setTimeout as delay} from 'node:timers/promises';
 import {VERSION} from '@kruntimes/api-types';
 import {runCrd, runtimeCrd} from '@kruntimes/api-types/crds';
-import {type Client, defineKind, isAlreadyExists, type KubernetesObject, kinds} from '@kruntimes/reconciler-kit';
+import {type Client, isAlreadyExists, kinds} from '@kruntimes/reconciler-kit';
 import {waitForObject} from '@kruntimes/reconciler-kit/testing';
 import type {
   ValidatingAdmissionPolicy,
@@ -131,20 +131,3 @@ export async function ensureNamespace(client: Client, name: string): Promise<voi
       if (!isAlreadyExists(error)) throw error;
     });
 }
-
-/** Owner and owned kinds of everything that kruntimes makes. */
-export const ownedKinds = [
-  kinds.Pod,
-  kinds.Lease,
-  kinds.Deployment,
-  kinds.ServiceAccount,
-  kinds.Role,
-  kinds.RoleBinding,
-  defineKind<KubernetesObject>({
-    group: 'kruntimes.io',
-    version: 'v1alpha1',
-    kind: 'Runtime',
-    plural: 'runtimes',
-    namespaced: true,
-  }),
-];

@@ -19,11 +19,8 @@ import {
   startControlPlane,
 } from '@kruntimes/reconciler-kit/testing';
 import {AppProcess} from './app-process.ts';
-import {ensureNamespace, installIdentity, installKinds, installPolicies, ownedKinds} from './cluster-objects.ts';
-import {addDeploymentController} from './deployment-controller.ts';
-import {addGarbageCollector} from './garbage-collector.ts';
+import {ensureNamespace, installIdentity, installKinds, installPolicies} from './cluster-objects.ts';
 import {type AppName, builtPrograms, imagesOf, kubeModule, type LocalPrograms} from './local-programs.ts';
-import {addNamespaceLifecycle} from './namespace-lifecycle.ts';
 import type {BackOffOptions} from './node/back-off.ts';
 import type {ImageMap} from './node/image-map.ts';
 import {NodeAgent} from './node/node-agent.ts';
@@ -32,7 +29,7 @@ import {NodeAgent} from './node/node-agent.ts';
 export type DevClusterPart = 'controller' | 'scheduler' | 'pods';
 
 export interface DevClusterOptions {
-  /** Somebody else's control plane, for example one that all suites of a run share. Default: one of its own. */
+  /** Somebody else's control plane, with controllers. Default: one of its own. */
   controlPlane?: ControlPlaneAccess;
   /** For a control plane of its own. */
   controlPlaneOptions?: ControlPlaneOptions;
@@ -83,7 +80,6 @@ export class DevCluster implements AsyncDisposable {
   readonly #images: ImageMap;
   readonly #nodeName: string;
   #agent: {agent: NodeAgent; manager: RunningManager} | undefined;
-  #controllers: RunningManager | undefined;
 
   private constructor(parts: {
     options: DevClusterOptions;
@@ -170,7 +166,6 @@ export class DevCluster implements AsyncDisposable {
       });
       try {
         progress('starting controller, scheduler and a local node');
-        cluster.#controllers = cluster.#startControllers();
         await Promise.all([controller.start(), scheduler.start(), cluster.startNodeAgent()]);
         return cluster;
       } catch (error) {
@@ -247,7 +242,6 @@ export class DevCluster implements AsyncDisposable {
 
   async stop(): Promise<void> {
     await Promise.all([this.controller.kill(), this.scheduler.kill(), this.stopNodeAgent()]);
-    await this.#controllers?.stop();
     if (this.#ownControlPlane === undefined) await this.#leave();
     await this.client.transport.close();
     await this.#guard.close();
@@ -270,17 +264,6 @@ export class DevCluster implements AsyncDisposable {
       await pods.delete(ref, {gracePeriodSeconds: 0}).catch(ignoreMissing);
     }
     await client.kind(kinds.Node).delete({name: this.#nodeName}).catch(ignoreMissing);
-  }
-
-  /** What a controller-manager would do. */
-  #startControllers(): RunningManager {
-    const {namespace, logger = silentLogger} = this.#options;
-    const config = this.controlPlane.userConfig({user: 'system:kube-controller-manager', groups: ['system:masters']});
-    const manager = newManager(config, 'controller-manager', logger);
-    addDeploymentController(manager, {namespace});
-    addGarbageCollector(manager, {kinds: ownedKinds, namespace});
-    if (namespace === undefined) addNamespaceLifecycle(manager, {clusterCa: this.controlPlane.ca});
-    return run(manager, logger);
   }
 }
 
@@ -312,6 +295,7 @@ async function startOwnControlPlane(
   progress('starting the API server');
   return await startControlPlane({
     onStart: (pid) => options.onStart?.('apiserver', pid),
+    controllers: true,
     ...options.controlPlaneOptions,
     resolve: {goModule: kubeModule, log, ...options.controlPlaneOptions?.resolve},
   });
