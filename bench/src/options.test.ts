@@ -20,7 +20,7 @@ describe('options', () => {
   });
 
   test('say what is wrong with them', () => {
-    expect(() => parse('--profile', 'long')).toThrow('say short, full');
+    expect(() => parse('--profile', 'long')).toThrow('say short, medium, full');
     expect(() => parse('--pods', '0')).toThrow('--pods 0: say a number from 1 on');
     expect(() => parse('--control-plane', 'embedded,minikube')).toThrow('say embedded, kube');
   });

@@ -39,7 +39,7 @@ Where:
                         its Runtime (default: default and bash)
 
 What:
-  --profile NAME        short (minutes) or full (hours) (default: short)
+  --profile NAME        short (minutes), medium (half an hour) or full (hours) (default: short)
   --scenario LIST       some scenarios only, in this order:
 ${lines.join('\n')}
 

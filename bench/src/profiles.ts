@@ -1,6 +1,6 @@
 /** How much is measured. Every load ends at its number of Runs or of seconds, whichever comes first. */
 export interface Profile {
-  name: 'short' | 'full';
+  name: 'short' | 'medium' | 'full';
   /** Scenarios that are run where none is named. */
   scenarios: readonly string[];
   /** How often the paths take turns. */
@@ -26,6 +26,23 @@ export interface Profile {
   };
 }
 
+const everything = [
+  'sequential',
+  'closed',
+  'open',
+  'burst',
+  'raw',
+  'growth',
+  'idle',
+  'output',
+  'artifacts',
+  'krt',
+  'scheduler-pods',
+  'scheduler-finished',
+  'scheduler-pending',
+  'scale-pods',
+];
+
 export const profiles: Record<Profile['name'], Profile> = {
   short: {
     name: 'short',
@@ -44,24 +61,33 @@ export const profiles: Record<Profile['name'], Profile> = {
     krt: {count: 5},
     scale: {pods: [1, 8], runs: 200, binds: 300, schedulerPods: [10, 100], finished: [0, 500], pending: [100, 500]},
   },
+  medium: {
+    name: 'medium',
+    scenarios: everything,
+    rounds: 2,
+    warmUpRuns: 300,
+    sequential: {count: 100, seconds: 10},
+    closed: {concurrencies: [1, 8, 25, 64, 256], count: 500, seconds: 6},
+    open: {ratesPerSecond: [10, 25, 50], seconds: 8},
+    burst: {counts: [1000], seconds: 60},
+    idleSeconds: 22,
+    growthRuns: 500,
+    raw: {writes: 1000, watchers: 50, events: 200},
+    output: {mebibytes: [1, 8], count: 8},
+    artifacts: {count: 40, mebibytes: 1},
+    krt: {count: 10},
+    scale: {
+      pods: [1, 8, 50, 200],
+      runs: 300,
+      binds: 1000,
+      schedulerPods: [10, 100, 1000],
+      finished: [0, 5000],
+      pending: [100, 2000],
+    },
+  },
   full: {
     name: 'full',
-    scenarios: [
-      'sequential',
-      'closed',
-      'open',
-      'burst',
-      'raw',
-      'growth',
-      'idle',
-      'output',
-      'artifacts',
-      'krt',
-      'scheduler-pods',
-      'scheduler-finished',
-      'scheduler-pending',
-      'scale-pods',
-    ],
+    scenarios: everything,
     rounds: 3,
     warmUpRuns: 500,
     sequential: {count: 200, seconds: 30},

@@ -71,11 +71,24 @@ export const open: Scenario = {
 export const bursts: Scenario = {
   name: 'burst',
   title: 'so many Runs as fast as the API server takes them',
-  run: (target, {burst: {counts, seconds}}) =>
-    each(target, counts, (count) => ({
+  async run(target, {burst: {counts, seconds}}) {
+    const {measurements} = await each(target, counts, (count) => ({
       scenario: 'burst',
       load: String(count),
       rounds: 1,
       work: (clock) => burst(clock, hello, {count, seconds, patienceSeconds: seconds}),
-    })),
+    }));
+    const figures = measurements.map(({load, path, overTime}) => ({
+      scenario: 'burst',
+      load,
+      name: `Runs of ${path} over in the second half of the time, times those in the first`,
+      value: sum(overTime.slice(5)) / sum(overTime.slice(0, 5)),
+      unit: '',
+    }));
+    return {measurements, figures};
+  },
 };
+
+function sum(counts: readonly number[]): number {
+  return counts.reduce((total, count) => total + count, 0);
+}
