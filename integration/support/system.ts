@@ -32,6 +32,10 @@ const krt = fileURLToPath(new URL('../../apps/krt-cli/dist/main.js', import.meta
 export interface SystemOptions {
   /** Added to the command line of each runtimed. */
   runtimedArgs?: readonly string[];
+  /** The same of the controller. */
+  controllerArgs?: readonly string[];
+  /** More environment of controller and scheduler. */
+  env?: Readonly<Record<string, string>>;
   /** The apps and runtimed reach the API server through {@link System.faultProxy}. */
   faultProxy?: boolean;
   /** Programs for more images. */
@@ -85,7 +89,8 @@ export class System {
     }
     const cluster = await DevCluster.start({
       controlPlane,
-      args: {runtimed: options.runtimedArgs ?? []},
+      args: {runtimed: options.runtimedArgs ?? [], controller: options.controllerArgs ?? []},
+      ...(options.env && {env: options.env}),
       ...(options.images && {images: options.images}),
       ...(options.backOff && {backOff: options.backOff}),
       ...(proxy && {serverFor: () => proxy.server}),

@@ -8,11 +8,14 @@ export interface AppProcessOptions {
   args: readonly string[];
   logPath: string;
   guard: ProcessGuard;
+  /** Beside PATH and HOME. */
+  env?: Readonly<Record<string, string>> | undefined;
   /** Told the process id each time it starts. */
   onStart?: (pid: number) => void;
 }
 
-const START_TIMEOUT_MS = 30_000;
+// Programs that start together on a busy machine take long.
+const START_TIMEOUT_MS = 120_000;
 
 /** One of the server apps as a process of this machine, with its metrics and health endpoints on ports of its own. */
 export class AppProcess {
@@ -25,7 +28,7 @@ export class AppProcess {
   readonly #onStart: ((pid: number) => void) | undefined;
 
   private constructor(options: AppProcessOptions, ports: readonly number[]) {
-    const {name, command, args, logPath, guard} = options;
+    const {name, command, args, logPath, guard, env} = options;
     const [program = '', ...fixed] = command;
     this.name = name;
     this.logPath = logPath;
@@ -36,7 +39,14 @@ export class AppProcess {
       `--health-probe-bind-address=${this.healthAddress}`,
       `--metrics-bind-address=${this.metricsAddress}`,
     ];
-    this.#process = new ServerProcess({name, program, args: [...fixed, ...addresses, ...args], logPath, guard});
+    this.#process = new ServerProcess({
+      name,
+      program,
+      args: [...fixed, ...addresses, ...args],
+      logPath,
+      guard,
+      ...(env && {env}),
+    });
   }
 
   static async create(options: AppProcessOptions): Promise<AppProcess> {

@@ -39,6 +39,8 @@ export interface DevClusterOptions {
   programs?: LocalPrograms;
   /** Arguments that are added to those of each start of an app. */
   args?: Partial<Record<AppName, readonly string[]>>;
+  /** More environment of controller and scheduler. */
+  env?: Readonly<Record<string, string>>;
   /** Programs for more images. */
   images?: ImageMap;
   /** The URL by which a part reaches the API server, for example that of a proxy. Default: the API server's. */
@@ -137,6 +139,7 @@ export class DevCluster implements AsyncDisposable {
           name,
           command: programs[name],
           args: [`--kubeconfig=${kubeconfig}`, ...scope, ...(options.args?.[name] ?? [])],
+          env: options.env,
           logPath: join(logs, `${name}.log`),
           guard,
           onStart: (pid) => options.onStart?.(name, pid),
