@@ -32,6 +32,8 @@ interface Shape {
   isEmpty(value: JsonValue): boolean;
   /** Of a pointer: an absent one is null. */
   pointer?: boolean;
+  /** Nothing stands inside: where it stands is no matter. */
+  isScalar?: boolean;
 }
 
 const timeName = 'io.k8s.apimachinery.pkg.apis.meta.v1.Time';
@@ -92,6 +94,9 @@ function lazy(make: () => Shape): Shape {
     get pointer() {
       return get().pointer ?? false;
     },
+    get isScalar() {
+      return get().isScalar ?? false;
+    },
   };
 }
 
@@ -115,6 +120,7 @@ function scalar(
     },
     zero: () => zero,
     isEmpty: (value) => value === zero,
+    isScalar: true,
   };
 }
 
@@ -167,6 +173,9 @@ function listShape(item: Shape): Shape {
   };
 }
 
+/** Those that were read: to ask a map for its first member takes as long as to list all of them. */
+const emptyMaps = new WeakSet<JsonObject>();
+
 function mapShape(item: Shape): Shape {
   return {
     get name() {
@@ -175,16 +184,20 @@ function mapShape(item: Shape): Shape {
     read(value, place) {
       if (!isJsonObject(value)) throw mismatch(value, this.name, place);
       const result: JsonObject = {};
+      const {isScalar = false} = item;
+      let isEmpty = true;
       for (const key of sortedKeys(value)) {
         const each = value[key];
         if (each === undefined) continue;
-        const read = each === null ? item.zero() : item.read(each, {...place, path: `${place.path}.${key}`});
-        setMember(result, key, read);
+        const there = isScalar ? place : {...place, path: `${place.path}.${key}`};
+        setMember(result, key, each === null ? item.zero() : item.read(each, there));
+        isEmpty = false;
       }
+      if (isEmpty) emptyMaps.add(result);
       return result;
     },
     zero: () => null,
-    isEmpty: (value) => value === null || (isJsonObject(value) && Object.keys(value).length === 0),
+    isEmpty: (value) => value === null || emptyMaps.has(value as JsonObject),
   };
 }
 

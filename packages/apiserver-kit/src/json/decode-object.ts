@@ -58,7 +58,8 @@ function withType(object: JsonObject, apiVersion: string, kind: string, expected
     if (apiVersion === expectedVersion) return object;
   } else {
     const named = {apiVersion: apiVersion || expectedVersion, kind: kind || expected.kind};
-    if (named.kind === expected.kind && named.apiVersion === expectedVersion) return {...object, ...named};
+    // It belongs to nobody else yet, and a copy of very many members takes long.
+    if (named.kind === expected.kind && named.apiVersion === expectedVersion) return Object.assign(object, named);
     // The same kind in another group is the same to kube-apiserver (Event), but not asked for here.
     if (named.kind !== expected.kind || definitionName(named.apiVersion, named.kind) === undefined) {
       throw otherKind(named.apiVersion, named.kind, expected);

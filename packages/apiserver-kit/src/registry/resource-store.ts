@@ -5,6 +5,7 @@ import {type CachedObject, type CacheWrite, ResourceCache} from '../cache/resour
 import type {Clock} from '../clock.ts';
 import type {FieldError} from '../errors/field-error.ts';
 import {StatusError, statusErrors} from '../errors/status-error.ts';
+import {giveWay} from '../flow/give-way.ts';
 import {decodeJson} from '../json/decode-json.ts';
 import {jsonEqual} from '../json/json-equal.ts';
 import {cloneJson, isJsonObject} from '../json/json-value.ts';
@@ -47,7 +48,7 @@ export interface UpdateOptions {
   isShaped?: boolean;
   options?: KubeObject;
   /** Makes an object that is not there yet; undefined: that is an error. */
-  create?: () => KubeObject;
+  create?: () => KubeObject | Promise<KubeObject>;
   /** The object must still have this UID. */
   uid?: string | undefined;
   /** The managed fields are right already: server-side apply has seen to them. Default: what has changed is the writer's. */
@@ -187,6 +188,7 @@ export class ResourceStore {
     const object = {
       ...this.#withManagedFields(context, undefined, this.#newObject(context, shaped), {...options, size}),
     };
+    await giveWay(size.bytes);
     object.metadata = {...object.metadata};
     if (this.#resource.custom && rules.version.subresources.status === true) delete object['status'];
     const admission = {operation: 'CREATE', context, object, oldObject: undefined, options: options.options} as const;
@@ -196,6 +198,7 @@ export class ResourceStore {
     await strategy.prepareForCreate?.(object, context);
     const errors = await this.#validate(object, undefined, context, rules);
     if (errors.length > 0) throw this.#invalid(object, errors);
+    await giveWay(size.bytes);
     strategy.canonicalize?.(object);
     for (const warning of strategy.warnings?.(object, undefined) ?? []) context.warn(warning);
     await this.#validateAdmission(admission);
@@ -263,7 +266,7 @@ export class ResourceStore {
         if (options.create === undefined) throw this.#notFound(name);
         this.#checkUid(context, name, undefined, options.uid);
         const {isShaped = false, options: requestOptions, keepManagedFields} = options;
-        const object = await this.create(context, withoutVersion(options.create()), {
+        const object = await this.create(context, withoutVersion(await options.create()), {
           isShaped,
           ...(requestOptions && {options: requestOptions}),
           ...(keepManagedFields === true && {keepManagedFields}),
@@ -296,6 +299,7 @@ export class ResourceStore {
     const size = this.#sizeOf(shaped);
     // What the server sets from here on was written by nobody.
     const written = this.#withManagedFields(context, current, shaped, {...options, size});
+    await giveWay(size.bytes);
     const next = this.#nextObject(context, current, written, rules.version);
     await strategy.prepareForUpdate?.(next, current, context);
     if (this.#hasGeneration) this.#countGeneration(current, next, rules.version);
@@ -309,6 +313,7 @@ export class ResourceStore {
     await this.#admit(admission);
     const errors = await this.#validate(next, current, context, rules);
     if (errors.length > 0) throw this.#invalid(next, errors);
+    await giveWay(size.bytes);
     for (const warning of strategy.warnings?.(next, current) ?? []) context.warn(warning);
     await this.#validateAdmission(admission);
     const object = withoutNewTimes(stored.object, this.#inStorageVersion(next, rules));

@@ -39,6 +39,11 @@ export class StoredSize {
     if (this.#bytes > STORED_LIMIT) throw new StatusError(500, '', 'etcdserver: request is too large');
   }
 
+  /** At least so much it is in any encoding. */
+  get bytes(): number {
+    return this.#bytes + this.#managedBytes;
+  }
+
   /** Whether there is room for managed fields: where there is not, Kubernetes stores the object without them. */
   get isManaged(): boolean {
     return this.#values <= MANY_VALUES || this.#bytes + this.#managedBytes <= STORED_LIMIT;

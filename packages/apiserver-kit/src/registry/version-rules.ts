@@ -34,8 +34,9 @@ export class VersionRules {
     const {version} = this;
     const onUnknown = (path: string): void => unknown(`unknown field ${JSON.stringify(path)}`);
     if (version.normalize) {
-      const normal = version.normalize({...object, apiVersion: this.apiVersion, kind: this.#kind}, onUnknown);
-      return withManagedFieldsOf(object, normal);
+      const isTyped = object['apiVersion'] === this.apiVersion && object['kind'] === this.#kind;
+      const typed = isTyped ? object : {...object, apiVersion: this.apiVersion, kind: this.#kind};
+      return withManagedFieldsOf(object, version.normalize(typed, onUnknown));
     }
     this.#checkType(object);
     const shaped: KubeObject = {apiVersion: this.apiVersion, kind: this.#kind, metadata: {}};

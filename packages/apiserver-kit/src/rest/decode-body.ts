@@ -1,5 +1,6 @@
 import {ShapeError} from '../builtin/shape-error.ts';
 import {statusErrors} from '../errors/status-error.ts';
+import {giveWay} from '../flow/give-way.ts';
 import {decodeObject} from '../json/decode-object.ts';
 import type {JsonObject} from '../json/json-value.ts';
 import type {KubeObject} from '../kube-object.ts';
@@ -56,7 +57,10 @@ export async function decodeBody(
     statusErrors.badRequest(
       `${kind.kind} in version ${JSON.stringify(kind.version)} cannot be handled as a ${kind.kind}: ${why}`,
     );
-  return shaped(request.context, value, duplicates, shape, refuse);
+  await giveWay(body.length);
+  const object = shaped(request.context, value, duplicates, shape, refuse);
+  await giveWay(body.length);
+  return object;
 }
 
 /**

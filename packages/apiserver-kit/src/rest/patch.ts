@@ -4,6 +4,7 @@ import {ShapeError} from '../builtin/shape-error.ts';
 import {goQuote} from '../errors/go-text.ts';
 import {goValue} from '../errors/go-value.ts';
 import {StatusError, statusErrors} from '../errors/status-error.ts';
+import {giveWay} from '../flow/give-way.ts';
 import {isTrue} from '../http/request-info.ts';
 import {DecodeError} from '../json/decode-error.ts';
 import {decodeJson} from '../json/decode-json.ts';
@@ -44,7 +45,9 @@ export async function patch(request: StoreRequest): Promise<RestAnswer> {
   const {info, store, context, found} = request;
   const type = patchType(request);
   checkWriteOptions('PatchOptions', info.query, type === APPLY);
-  const decoded = decodePatch(type, await request.body(), context.fieldValidation);
+  const body = await request.body();
+  const decoded = decodePatch(type, body, context.fieldValidation);
+  await giveWay(body.length);
   const rules = store.rules(context.version);
   const isForced = isTrue(info.query.get('force'));
   const options = requestOptions('PatchOptions', info.query, info.query.has('force') ? {force: isForced} : {});
@@ -52,7 +55,7 @@ export async function patch(request: StoreRequest): Promise<RestAnswer> {
     checkName(object.metadata.name ?? '', context.name);
     checkNamespace(object, context.namespace, found.resource.namespaced);
   };
-  const apply = (live: KubeObject | undefined): KubeObject => {
+  const apply = async (live: KubeObject | undefined): Promise<KubeObject> => {
     const applied = decoded.value as KubeObject;
     checkApplied(applied, context, found.resource.namespaced);
     const {fieldManager: manager, subresource} = context;
@@ -66,6 +69,7 @@ export async function patch(request: StoreRequest): Promise<RestAnswer> {
       time: new Date(),
     });
     if (live === undefined) checkNewApplied(object, context, request);
+    await giveWay(body.length);
     const next = rules.shape(cloneJson(object), () => {}, {keepNulls: true});
     check(next);
     return next;
@@ -79,11 +83,12 @@ export async function patch(request: StoreRequest): Promise<RestAnswer> {
     });
     return {$case: 'stored', code: isNew ? 201 : 200, object};
   }
-  const change = (current: KubeObject): KubeObject => {
+  const change = async (current: KubeObject): Promise<KubeObject> => {
     const object = patched(current, decoded, rules.version.schema, context);
     const refuse = (why: string): Error => invalidPatch(object, decoded, why, found.resource.custom);
     const problem = found.resource.custom ? undefined : otherTypeProblem(object, found.resource, context.version);
     if (problem !== undefined) throw refuse(problem);
+    await giveWay(body.length);
     const next = shaped(
       context,
       cloneJson(object),
