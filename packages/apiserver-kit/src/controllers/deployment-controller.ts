@@ -42,6 +42,7 @@ export class DeploymentController implements Controller {
   readonly #queue: WorkQueue;
   readonly #podsOf = new PodsByOwner();
   readonly #end: () => void;
+  #closed = false;
   /** Until all Pods that are stored were seen: who does not know them would make them again. */
   #seen: Promise<void> = Promise.resolve();
 
@@ -57,6 +58,7 @@ export class DeploymentController implements Controller {
       slices,
       onError: errorTeller(environment, 'deployment'),
     });
+    const tell = errorTeller(environment, 'deployment');
     const endDeployments = followStores(registry, named('apps', 'deployments'), {
       changed: (_, {current}) => {
         if (current !== undefined) this.#queue.add(current.key);
@@ -72,7 +74,9 @@ export class DeploymentController implements Controller {
       },
       opened: (store) => {
         const before = this.#seen;
-        const scanned = this.#scan(store);
+        const scanned = this.#scan(store).catch((error: unknown) => {
+          if (!this.#closed) tell(error, 'pods');
+        });
         this.#seen = before.then(() => scanned);
       },
     });
@@ -83,6 +87,7 @@ export class DeploymentController implements Controller {
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
     this.#end();
     await this.#seen;
     await this.#queue.close();

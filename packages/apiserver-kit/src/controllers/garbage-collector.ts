@@ -62,6 +62,7 @@ export class GarbageCollector implements Controller {
       onError: errorTeller(environment, 'garbage-collector'),
     });
     this.#graph = new OwnershipGraph((item) => this.#queue.add(item));
+    const tell = errorTeller(environment, 'garbage-collector');
     const endStores = followStores(registry, isCollected, {
       changed: (store, {current, previous}) => {
         if (current !== undefined) this.#observe(store, current);
@@ -69,7 +70,9 @@ export class GarbageCollector implements Controller {
       },
       opened: (store, again) => {
         const before = this.#seen;
-        const scanned = this.#scan(store, again);
+        const scanned = this.#scan(store, again).catch((error: unknown) => {
+          if (!this.#closed) tell(error, store.resource.plural);
+        });
         this.#seen = before.then(() => scanned);
       },
       closed: (store) => this.#graph.removeStore(store),
@@ -98,7 +101,6 @@ export class GarbageCollector implements Controller {
 
   async #scan(store: ResourceStore, again: boolean): Promise<void> {
     for await (const object of scan(store, this.#slices)) {
-      if (this.#closed) return;
       if (mayMatter(object) && store.cache.get(object.key)?.revision === object.revision) this.#observe(store, object);
     }
     if (!again) return;

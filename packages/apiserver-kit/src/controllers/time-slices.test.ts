@@ -42,3 +42,20 @@ test('an error is told when all have ended', async () => {
   await expect(work).rejects.toThrow('one');
   expect(done).toEqual([2, 3, 4]);
 });
+
+test('work ends between two slices when there are no more', async () => {
+  const slices = new TimeSlices(systemClock);
+  const done: number[] = [];
+  const work = slices.forEach(
+    Array.from({length: 100}, (_, index) => index),
+    2,
+    async (item) => {
+      await Promise.resolve();
+      done.push(item);
+      if (item === 9) slices.end();
+    },
+  );
+  await expect(work).rejects.toThrow('the controllers are closed');
+  expect(done.length).toBeLessThan(15);
+  await expect(slices.turn()).rejects.toThrow('closed');
+});

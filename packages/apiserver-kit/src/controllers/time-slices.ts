@@ -8,14 +8,20 @@ export class TimeSlices {
   readonly #clock: Clock;
   #began: number | undefined;
   #next: Promise<void> | undefined;
+  #ended = false;
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  /** Resolves at once while the present slice lasts, else in the next one. */
+  /**
+   * Resolves at once while the present slice lasts, else in the next one.
+   *
+   * @throws Error after {@link end}
+   */
   async turn(): Promise<void> {
     for (;;) {
+      if (this.#ended) throw new Error('the controllers are closed');
       const now = this.#clock.monotonic();
       this.#began ??= now;
       this.#next ??= new Promise((resolve) => {
@@ -28,6 +34,11 @@ export class TimeSlices {
       if (now - this.#began < SLICE_MS) return;
       await this.#next;
     }
+  }
+
+  /** There are no more slices: work that is cut into them ends with an error. */
+  end(): void {
+    this.#ended = true;
   }
 
   /** Does something for each of many, some of them at a time. Rejects with the first error, when all have ended. */

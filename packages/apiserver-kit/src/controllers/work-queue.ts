@@ -72,8 +72,10 @@ export class WorkQueue {
 
   async #work(): Promise<void> {
     for (;;) {
-      await this.#options.slices.turn();
-      const key = this.#take();
+      const key = await this.#options.slices.turn().then(
+        () => this.#take(),
+        () => undefined,
+      );
       if (key === undefined) {
         this.#active--;
         return;
