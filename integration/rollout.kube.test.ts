@@ -1,14 +1,10 @@
 import {afterAll, beforeAll, beforeEach, describe, expect, test} from '@jest/globals';
-import {API_VERSION, RUNTIME_LABEL, type Run, type RuntimeSpec, runtimeKind} from '@kruntimes/api-types';
+import {API_VERSION, RUNTIME_LABEL, type Run, type RunSpec, type RuntimeSpec, runtimeKind} from '@kruntimes/api-types';
 import {kinds} from '@kruntimes/reconciler-kit';
-import {waitFor} from '@kruntimes/reconciler-kit/testing';
 import {Ledger} from './support/ledger.ts';
+import {expectNothingLost, underLoad as load, settledPods} from './support/load.ts';
 import {System} from './support/system.ts';
 
-/** How many Runs are wanted at any moment: more than one Pod can take. */
-const wanted = 6;
-/** Runs that must have begun before anything changes, and that must follow when it has. */
-const before = 10;
 const timeoutMs = 180_000;
 
 let system: System;
@@ -54,63 +50,17 @@ async function change(spec: object): Promise<void> {
 
 /** Resolves when there are exactly so many Pods, all ready, and none of `old`. @returns their UIDs */
 async function settled(count: number, old: readonly string[]): Promise<string[]> {
-  const present = await waitFor(
-    pods(),
-    (all) =>
-      all.length === count &&
-      all.every(
-        ({metadata, status}) =>
-          metadata?.deletionTimestamp === undefined &&
-          !old.includes(metadata?.uid ?? '') &&
-          status?.conditions?.some(({type, status: is}) => type === 'Ready' && is === 'True'),
-      ),
-    {namespace, labelSelector: RUNTIME_LABEL, timeoutMs, description: `${count} ready Pods, and no others`},
-  );
-  return present.map(({metadata}) => metadata?.uid ?? '');
+  return await settledPods(system.cluster.client, {namespace, count, old, timeoutMs});
 }
 
-/** Runs arrive all the time, one as soon as another has ended, while `act` does its work. @returns all of them, ended */
+/** @returns the Runs that arrived while `act` did its work, ended */
 async function underLoad(act: () => Promise<void>): Promise<Run[]> {
-  const ended: Run[] = [];
-  const enough = Promise.withResolvers<void>();
-  let acting = true;
-  let left = before;
-  const arrive = async (): Promise<void> => {
-    while (acting || left-- > 0) {
-      // Some end at once, some take their time.
-      const body = `sleep 0.$((RANDOM % 8)); echo "attempt=$KRUNTIME_RUN_ATTEMPT" >> "$KRUNTIME_OUTPUTS"`;
-      const {metadata} = await system.create(namespace, {source: {inline: ledger.script(body)}});
-      ended.push(await system.ended(namespace, metadata?.name ?? '', timeoutMs));
-      if (ended.length >= before) enough.resolve();
-    }
+  const target = {
+    ledger,
+    create: (spec: Partial<RunSpec>) => system.create(namespace, spec),
+    ended: (name: string) => system.ended(namespace, name, timeoutMs),
   };
-  const arriving = Promise.all(Array.from({length: wanted}, arrive));
-  await Promise.race([enough.promise, arriving]);
-  await act().finally(() => {
-    acting = false;
-  });
-  await arriving;
-  return ended;
-}
-
-/** Every Run succeeded, ran once and never twice side by side; where one had to go elsewhere, it was not begun before. */
-function expectNothingLost(runs: readonly Run[]): void {
-  expect(runs.length).toBeGreaterThan(2 * before);
-  expect(runs.map(({status}) => [status?.phase, status?.outputs])).toEqual(
-    runs.map(({status}) => ['Succeeded', {attempt: String(status?.attempt)}]),
-  );
-  expect(ledger.overlaps()).toEqual([]);
-  expect(ledger.read()).toEqual(
-    runs
-      .map(({metadata, status}) => ({uid: metadata?.uid, attempt: status?.attempt ?? 0, ends: 1}))
-      .toSorted(Ledger.order),
-  );
-  for (const {status} of runs) {
-    const earlier = status?.attempts?.slice(0, -1) ?? [];
-    // PodGone: it was bound in the moment in which its Pod had drained and ended.
-    expect(['PodTerminating', 'PodGone']).toEqual(expect.arrayContaining(earlier.map(({reason}) => reason)));
-    expect(status?.disruptions ?? 0).toBe(earlier.length);
-  }
+  return await load(target, act);
 }
 
 describe('while Runs arrive all the time, none is lost and none runs twice', () => {
@@ -121,7 +71,7 @@ describe('while Runs arrive all the time, none is lost and none runs twice', () 
       await change({template: template(600, {VERSION: '2'})});
       await settled(2, old);
     });
-    expectNothingLost(runs);
+    expectNothingLost(runs, ledger);
     const places = new Set(runs.map(({status}) => status?.assignedPodUID));
     expect([...places].some((uid) => old.includes(uid ?? ''))).toBe(true);
     expect([...places].some((uid) => !old.includes(uid ?? ''))).toBe(true);
@@ -137,7 +87,7 @@ describe('while Runs arrive all the time, none is lost and none runs twice', () 
       await change({capacity: {resources: {runs: 2}}});
       await settled(1, old);
     });
-    expectNothingLost(runs);
+    expectNothingLost(runs, ledger);
   }, 600_000);
 
   test('when its Pods are deleted, one by one and all at once', async () => {
@@ -151,7 +101,7 @@ describe('while Runs arrive all the time, none is lost and none runs twice', () 
       await Promise.all(present.items.map(({metadata}) => pods().delete({namespace, name: metadata?.name ?? ''})));
       await settled(2, both);
     });
-    expectNothingLost(runs);
+    expectNothingLost(runs, ledger);
   }, 600_000);
 });
 

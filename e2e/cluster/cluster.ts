@@ -70,6 +70,11 @@ export class Cluster {
     await this.#node.mustRun(ctrCommand(this.#programs, 'images', 'import', resolve(archive)), {timeoutMs: 300_000});
   }
 
+  /** Gives an image that is loaded another name; both are whole: `docker.io/library/NAME:TAG`. */
+  async tagImage(name: string, other: string): Promise<void> {
+    await this.#node.mustRun(ctrCommand(this.#programs, 'images', 'tag', '--force', name, other));
+  }
+
   /** Kills a server of the node, and leaves it dead. */
   async killServer(name: ServerName): Promise<void> {
     await this.#node.killServer(name, 'KILL');

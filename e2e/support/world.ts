@@ -35,6 +35,7 @@ export class World {
   readonly #namespaces: string[] = [];
   readonly #volumes: Volume[] = [];
   readonly #users: User[] = [];
+  readonly #deferred: (() => Promise<void>)[] = [];
 
   private constructor(cluster: Cluster, helm: Helm, version: string, directory: string) {
     this.cluster = cluster;
@@ -55,12 +56,18 @@ export class World {
 
   /** Removes what was made for the suite; releases stay. */
   async close(): Promise<void> {
+    for (const work of this.#deferred.toReversed()) await work();
     await Promise.all(this.#namespaces.map((name) => this.deleteNamespace(name)));
     for (const volume of this.#volumes) await volume.delete();
     for (const user of this.#users) await user.close();
     await this.client.transport.close();
     await this.helm[Symbol.asyncDispose]();
     await rm(this.directory, {recursive: true, force: true});
+  }
+
+  /** Before {@link close} removes anything else; what was deferred last is done first. */
+  defer(work: () => Promise<void>): void {
+    this.#deferred.push(work);
   }
 
   /** The kinds, and one release for all namespaces: as they are, else newly installed. They stay for the suites that follow. */
@@ -81,6 +88,11 @@ export class World {
     const chart = this.helm.published('kruntimes', version);
     const settings = values.flatMap((value) => ['--set', value]);
     await this.helm.run('upgrade', '--install', name, ...chart, '-n', namespace, ...settings, '--wait', '--timeout=4m');
+  }
+
+  /** Uninstalls a release, if it is there. */
+  async uninstall(name: string, namespace: string): Promise<void> {
+    await this.helm.run('uninstall', name, '-n', namespace, '--ignore-not-found', '--wait', '--timeout=5m');
   }
 
   /** A namespace in which Pod Security `restricted` is enforced, until the suite ends. */

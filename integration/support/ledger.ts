@@ -1,4 +1,4 @@
-import {existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, watch} from 'node:fs';
+import {chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, watch} from 'node:fs';
 import {join} from 'node:path';
 
 /** What one attempt of one Run left in the ledger. Every entry is one start. */
@@ -26,12 +26,16 @@ export class Ledger {
   readonly #directory: string;
   readonly #path: string;
   readonly #locks: string;
+  /** Where programs see {@link #directory}. */
+  readonly #seenAt: string;
 
-  constructor(directory: string) {
+  /** @param seenAt where programs find the directory. Default: under the same name */
+  constructor(directory: string, seenAt = directory) {
     this.#directory = directory;
+    this.#seenAt = seenAt;
     this.#path = join(directory, 'ledger');
     this.#locks = join(directory, 'ledger-locks');
-    mkdirSync(this.#locks, {recursive: true});
+    this.#makeLocks();
   }
 
   static readonly order = (a: LedgerEntry, b: LedgerEntry): number =>
@@ -39,11 +43,11 @@ export class Ledger {
 
   /** A script that does `body` between its two lines, and then `last`. Lines this short are appended whole. */
   script(body: string, last = ''): string {
-    const append = (line: string): string => `echo "${line}" >> '${this.#path}'`;
+    const append = (line: string): string => `echo "${line}" >> '${join(this.#seenAt, 'ledger')}'`;
     const line = (word: string): string =>
       `read -r ledger_now _ < /proc/uptime; ${append(`${word} $KRUNTIME_RUN_UID $KRUNTIME_RUN_ATTEMPT $ledger_now`)}`;
     return [
-      `exec {ledger_lock}>> "${this.#locks}/$KRUNTIME_RUN_UID"`,
+      `exec {ledger_lock}>> "${join(this.#seenAt, 'ledger-locks')}/$KRUNTIME_RUN_UID"`,
       `flock --nonblock "$ledger_lock" || ${append('overlap $KRUNTIME_RUN_UID $KRUNTIME_RUN_ATTEMPT')}`,
       line('start'),
       body,
@@ -127,7 +131,13 @@ export class Ledger {
   clear(): void {
     rmSync(this.#path, {force: true});
     rmSync(this.#locks, {recursive: true, force: true});
+    this.#makeLocks();
+  }
+
+  /** Programs may be those of another user. */
+  #makeLocks(): void {
     mkdirSync(this.#locks, {recursive: true});
+    chmodSync(this.#locks, 0o777);
   }
 
   #lines(): string[][] {

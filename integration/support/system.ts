@@ -16,7 +16,7 @@ import {
   WORKSPACE_VOLUME,
 } from '@kruntimes/api-types';
 import {DevCluster, type DevClusterOptions, kubeModule} from '@kruntimes/krt-cli/dev';
-import {Cache, type Client, kinds, objectKey} from '@kruntimes/reconciler-kit';
+import {type Client, kinds} from '@kruntimes/reconciler-kit';
 import {
   type AuditEvent,
   type ControlPlane,
@@ -26,6 +26,7 @@ import {
   waitForObject,
 } from '@kruntimes/reconciler-kit/testing';
 import {type CommandResult, command} from './command.ts';
+import {RunWatch} from './run-watch.ts';
 
 const krt = fileURLToPath(new URL('../../apps/krt-cli/dist/main.js', import.meta.url));
 
@@ -59,22 +60,19 @@ export class System {
   readonly cluster: DevCluster;
   readonly #faultProxy: FaultProxy | undefined;
   readonly #client: Client;
-  readonly #runs: Cache<Run>;
-  readonly #waiting = new Set<(run: Run) => void>();
-  readonly #stop = new AbortController();
-  readonly #watching: Promise<void>;
+  readonly #runs: RunWatch;
 
-  private constructor(controlPlane: ControlPlane, cluster: DevCluster, faultProxy: FaultProxy | undefined) {
+  private constructor(
+    controlPlane: ControlPlane,
+    cluster: DevCluster,
+    faultProxy: FaultProxy | undefined,
+    runs: RunWatch,
+  ) {
     this.controlPlane = controlPlane;
     this.cluster = cluster;
     this.#faultProxy = faultProxy;
     this.#client = cluster.client;
-    this.#runs = new Cache(this.#client.kind(runKind));
-    const notify = (run: unknown): void => {
-      for (const check of this.#waiting) check(run as Run);
-    };
-    this.#runs.subscribe({add: notify, update: (_, run) => notify(run)});
-    this.#watching = this.#runs.start(this.#stop.signal);
+    this.#runs = runs;
   }
 
   static async start(options: SystemOptions = {}): Promise<System> {
@@ -95,14 +93,11 @@ export class System {
       ...(options.backOff && {backOff: options.backOff}),
       ...(proxy && {serverFor: () => proxy.server}),
     });
-    const system = new System(controlPlane, cluster, proxy);
-    await system.#runs.synced();
-    return system;
+    return new System(controlPlane, cluster, proxy, await RunWatch.start(cluster.client));
   }
 
   async stop(): Promise<void> {
-    this.#stop.abort();
-    await this.#watching;
+    await this.#runs.stop();
     try {
       await this.cluster.stop();
     } finally {
@@ -196,24 +191,8 @@ export class System {
   }
 
   /** Resolves with the first state of the Run for which `holds`. One watch serves all who wait. */
-  async until(namespace: string, name: string, holds: (run: Run) => boolean, timeoutMs = 30_000): Promise<Run> {
-    const key = `${namespace}/${name}`;
-    const {promise, resolve, reject} = Promise.withResolvers<Run>();
-    const check = (run: Run): void => {
-      if (objectKey(run) === key && holds(run)) resolve(run);
-    };
-    const timer = setTimeout(() => {
-      reject(new Error(`${key} did not get there in ${timeoutMs} ms: ${JSON.stringify(this.#runs.get(key)?.status)}`));
-    }, timeoutMs);
-    this.#waiting.add(check);
-    const present = this.#runs.get(key);
-    if (present) check(present as Run);
-    try {
-      return await promise;
-    } finally {
-      clearTimeout(timer);
-      this.#waiting.delete(check);
-    }
+  async until(namespace: string, name: string, holds: (run: Run) => boolean, timeoutMs?: number): Promise<Run> {
+    return await this.#runs.until(namespace, name, holds, timeoutMs);
   }
 
   async krt(namespace: string, args: readonly string[]): Promise<CommandResult> {
