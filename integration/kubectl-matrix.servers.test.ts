@@ -516,6 +516,16 @@ kubectlDescribe.each(kubectlPrograms())('kubectl $name', ({name, path}) => {
     expect(await kubectl(`--namespace ${node.namespace} logs target -c echo`)).toContain(`read ${name}\n`);
   });
 
+  test('debug', async () => {
+    const container = `debug-${name.replace('.', '-')}`;
+    const debug = ['debug', 'target', '--image=busybox', '--target=main', `--container=${container}`, '-i', '--quiet'];
+    const inNode = ['--namespace', node.namespace, ...debug, '--', 'sh', '-c', 'read line; echo "looked at $line"'];
+    const debugging = following(inNode);
+    debugging.type('all\n');
+    await debugging.until(/looked at all\n/);
+    expect(await debugging.stop()).toContain('looked at all\n');
+  });
+
   test('cp, both ways', async () => {
     const files = join(home, 'files');
     await mkdir(join(files, 'deep'), {recursive: true});

@@ -40,15 +40,9 @@ export const allowedDifferences: readonly AllowedDifference[] = [
   },
   {
     scenario: 'discovery',
-    path: /storageVersionHash$/,
-    reason:
-      'an opaque hash; that of CustomResourceDefinitions is made from their storage version v1, where kube-apiserver has v1beta1',
-  },
-  {
-    scenario: 'discovery',
     request: /GET \/api$/,
     path: /body\.subresources/,
-    reason: 'pods/ephemeralcontainers, pods/proxy and pods/resize are not served',
+    reason: 'pods/proxy and pods/resize are not served',
   },
   {
     scenario: 'crd-openapi',
@@ -78,11 +72,6 @@ export const allowedDifferences: readonly AllowedDifference[] = [
     request: /PATCH .*deployments\/one$/,
     path: /^status$|^body\.(code|message|reason)$/,
     reason: 'a $setElementOrder that is no list is the fault of the client: 400, where kube-apiserver answers 500',
-  },
-  {
-    scenario: 'crd-openapi',
-    path: /pod\.required$/,
-    reason: 'that an embedded resource needs apiVersion and kind is checked, and not yet said in OpenAPI',
   },
   {
     scenario: 'negotiation',

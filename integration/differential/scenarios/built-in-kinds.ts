@@ -1,4 +1,4 @@
-import {get, part, patch, post, put, quiet, remove, type Scenario, watch} from '../scenario.ts';
+import {get, type Json, part, patch, post, put, quiet, remove, type Scenario, watch} from '../scenario.ts';
 
 const core = '/api/v1/namespaces/{ns}';
 const apps = '/apis/apps/v1/namespaces/{ns}';
@@ -35,10 +35,44 @@ function service(name: string, spec: object = {}) {
   };
 }
 
+const ephemeral = (container: {[key: string]: Json}) => ({spec: {ephemeralContainers: [container]}});
+const ephemeralPath = `${core}/pods/one/ephemeralcontainers`;
 const container = (more: object) => ({containers: [{name: 'main', image: 'app', ...more}]});
 
 /** What is special about the kinds that come with the server. */
 export const builtInKindScenarios: readonly Scenario[] = [
+  {
+    name: 'ephemeral-containers',
+    steps: [
+      post(`${core}/pods`, pod('one')),
+      get(ephemeralPath),
+      patch('strategic', ephemeralPath, ephemeral({name: 'debug', image: 'busybox', targetContainerName: 'main'})),
+      patch('strategic', ephemeralPath, ephemeral({name: 'shell', image: 'busybox', stdin: true, tty: true})),
+      get(`${core}/pods/one`),
+      patch('merge', ephemeralPath, {metadata: {labels: {a: 'b'}, annotations: {c: 'd'}}}),
+      patch('merge', ephemeralPath, {spec: {nodeName: 'x'}}),
+      patch('merge', ephemeralPath, {spec: {ephemeralContainers: []}}),
+      patch('strategic', ephemeralPath, ephemeral({name: 'main', image: 'busybox'})),
+      patch('strategic', ephemeralPath, ephemeral({name: 'Bad_Name', image: ''})),
+      patch('strategic', ephemeralPath, ephemeral({name: 'x'})),
+      patch('strategic', ephemeralPath, ephemeral({name: 'target', image: 'x', targetContainerName: 'nobody'})),
+      patch(
+        'strategic',
+        ephemeralPath,
+        ephemeral({
+          name: 'much',
+          image: 'x',
+          ports: [{containerPort: 80}],
+          lifecycle: {preStop: {exec: {command: ['x']}}},
+          livenessProbe: {exec: {command: ['x']}},
+          resources: {limits: {cpu: '1'}},
+        }),
+      ),
+      patch('strategic', `${core}/pods/none/ephemeralcontainers`, ephemeral({name: 'x', image: 'x'})),
+      post(ephemeralPath, pod('one')),
+      remove(ephemeralPath),
+    ],
+  },
   {
     name: 'pods',
     steps: [
@@ -141,6 +175,7 @@ export const builtInKindScenarios: readonly Scenario[] = [
         {view: part('spec.activeDeadlineSeconds')},
       ),
       patch('merge', `${core}/pods/one`, {spec: {nodeName: 'node-2'}}),
+      patch('strategic', `${core}/pods/one`, ephemeral({name: 'other', image: 'x'})),
       patch('merge', `${core}/pods/one`, {status: {phase: 'Running'}}, {view: part('status')}),
       patch(
         'merge',

@@ -48,6 +48,7 @@ function builtinResource(kind: BuiltinKind, rules: BuiltinRules, dependencies: B
     subresources: {
       status: kind.subresources.some(({name}) => name === 'status'),
       ...(rules.scale && {scale: rules.scale}),
+      ...(rules.parts && {parts: rules.parts}),
     },
     normalize(object: JsonObject, unknown): KubeObject {
       const normal = shape(object, unknown) as KubeObject;

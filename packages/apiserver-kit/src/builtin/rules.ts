@@ -9,5 +9,7 @@ export interface BuiltinRules {
   version?: Pick<ResourceVersion, 'table' | 'selectableFields' | 'selectableField'>;
   scale?: NonNullable<ResourceVersion['subresources']['scale']>;
   subresources?: readonly Subresource[];
+  /** By which parts of the object are written. */
+  parts?: readonly string[];
   view?: ResourceView;
 }

@@ -25,7 +25,8 @@ export function subresourcesOf(resource: Resource, versionName: string): Discove
   const version = resource.versions.find(({name}) => name === versionName);
   const {group, kind} = resource;
   const views: DiscoveredSubresource[] = [];
-  if (version?.subresources.status) views.push({name: 'status', group, version: versionName, kind, verbs: VIEW_VERBS});
+  const parts = [...(version?.subresources.status ? ['status'] : []), ...(version?.subresources.parts ?? [])];
+  for (const name of parts) views.push({name, group, version: versionName, kind, verbs: VIEW_VERBS});
   if (version?.subresources.scale) {
     views.push({name: 'scale', group: 'autoscaling', version: 'v1', kind: 'Scale', verbs: VIEW_VERBS});
   }

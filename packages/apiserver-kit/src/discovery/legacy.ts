@@ -70,6 +70,8 @@ function describeResource(resource: Resource): JsonObject {
 
 /** Changes when objects begin to be stored in another version. */
 function storageVersionHash({group, storageVersion, kind}: Resource): string {
-  const stored = group === '' ? `/${storageVersion}/${kind}` : `${group}/${storageVersion}/${kind}`;
+  // Kubernetes counts definitions as stored in the version that they began with.
+  const version = group === 'apiextensions.k8s.io' ? 'v1beta1' : storageVersion;
+  const stored = `${group}/${version}/${kind}`;
   return createHash('sha256').update(stored).digest().subarray(0, 8).toString('base64');
 }

@@ -24,13 +24,13 @@ export function customSchema(resource: Resource, version: ResourceVersion, compo
 
 /** The schema of its list. */
 export function customListSchema(
-  {group, listKind, plural}: Resource,
+  {group, kind, listKind}: Resource,
   version: ResourceVersion,
   item: JsonObject,
   components: Components,
 ): JsonObject {
   return {
-    description: `${listKind} is a list of ${plural}`,
+    description: `${listKind} is a list of ${kind}`,
     type: 'object',
     required: ['items'],
     properties: {
@@ -71,7 +71,14 @@ function publish(schema: JsonValue, components: Components): JsonValue {
   if (copy['x-kubernetes-int-or-string'] === true && copy['anyOf'] === undefined) {
     copy['anyOf'] = [{type: 'integer'}, {type: 'string'}];
   }
-  return copy['x-kubernetes-embedded-resource'] === true ? withObjectFields(copy, components) : copy;
+  return copy['x-kubernetes-embedded-resource'] === true ? embedded(copy, components) : copy;
+}
+
+/** An object within another one says what it is. */
+function embedded(schema: JsonObject, components: Components): JsonObject {
+  const required = Array.isArray(schema['required']) ? schema['required'] : [];
+  const missing = ['kind', 'apiVersion'].filter((name) => !required.includes(name));
+  return {...withObjectFields(schema, components), required: [...required, ...missing]};
 }
 
 /** Of what is an object of Kubernetes. */

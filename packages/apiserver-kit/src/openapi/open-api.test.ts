@@ -183,6 +183,7 @@ describe('documents', () => {
               'x-kubernetes-embedded-resource': true,
               'x-kubernetes-preserve-unknown-fields': true,
               properties: {apiVersion: text, kind: text, metadata},
+              required: ['kind', 'apiVersion'],
             },
             properties: {type: 'array', items: intOrString},
           },

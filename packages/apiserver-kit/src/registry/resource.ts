@@ -35,7 +35,12 @@ export interface ResourceVersion {
   served: boolean;
   /** Undefined: any object is good as it is. */
   schema: Schema | undefined;
-  subresources: {status?: boolean; scale?: ScaleSubresource};
+  subresources: {
+    status?: boolean;
+    scale?: ScaleSubresource;
+    /** By which parts of the object are written, as the strategy says: `ephemeralcontainers`. */
+    parts?: readonly string[];
+  };
   /**
    * Of built-in kinds, in place of the schema's defaults, pruning and validation: what decoding into Go's type, Kubernetes' defaults in
    * code and encoding again make of an object. Called with each body and with each result of a patch, before anything else.

@@ -113,8 +113,8 @@ async function routeSubresource(request: RestRequest, outlet: Outlet): Promise<R
   if (own) return await answerSubresource(request, own, outlet);
   if (store === undefined) throw unknownResource();
   const stored: StoreRequest = {...request, store};
-  const {status, scale} = version.subresources;
-  if (info.subresource === 'status' && status === true) {
+  const {status, scale, parts = []} = version.subresources;
+  if ((info.subresource === 'status' && status === true) || parts.includes(info.subresource)) {
     if (info.verb === 'get') return await get(stored);
     if (info.verb === 'update') return await update(stored);
     if (info.verb === 'patch') return await patch(stored);

@@ -10,7 +10,7 @@ import {type ContainerCommand, type ContainerExit, ContainerProcess} from './con
 import {packedFolder} from './copy-source.ts';
 import {loadEnvironment} from './environment-sources.ts';
 import {aborted, type GraceDeadline} from './grace-deadline.ts';
-import {findProgram} from './image-map.ts';
+import {findProgram, type LocalProgram} from './image-map.ts';
 import type {NodeContext} from './node-context.ts';
 import {mapPaths} from './path-mapping.ts';
 import {type ContainerRecord, type ContainerRole, type RestartPolicy, restarts} from './pod-status.ts';
@@ -218,7 +218,9 @@ export class ContainerRunner {
 
   async #launch(): Promise<ContainerProcess> {
     const {container, node, volumes, projection, podDirectory, logDirectory, siblings} = this.#options;
-    const program = findProgram(node.images, container.image ?? '');
+    // A command that somebody wants for debugging needs no image: what is here is all there is.
+    const bare = this.role === 'ephemeral' && container.command?.length ? noProgram : undefined;
+    const program = findProgram(node.images, container.image ?? '') ?? bare;
     if (program === undefined) {
       const known = Object.keys(node.images).join(', ');
       throw new ImageError(`this local node has no program for image ${container.image}; it has ${known}`);
@@ -318,3 +320,5 @@ export class ContainerRunner {
 }
 
 class ImageError extends Error {}
+
+const noProgram: LocalProgram = {command: []};

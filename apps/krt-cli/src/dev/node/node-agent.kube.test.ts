@@ -399,6 +399,38 @@ describe('NodeAgent', () => {
     expect(() => process.kill(pid, 0)).toThrow('ESRCH');
   });
 
+  test('a container that is added for debugging runs once, beside the others', async () => {
+    const name = await createPod({containers: [{name: 'main', image: 'server', env: [{name: 'NAME', value: 'main'}]}]});
+    await when(name, isReady, 'Ready');
+    const ephemeralContainers = [
+      {name: 'debug', image: 'busybox', command: ['sh', '-c', 'echo looked; exit 3'], targetContainerName: 'main'},
+      {name: 'unknown', image: 'busybox'},
+    ];
+    await client.transport.request({
+      method: 'PATCH',
+      path: `/api/v1/namespaces/${namespace}/pods/${name}/ephemeralcontainers`,
+      contentType: 'application/strategic-merge-patch+json',
+      body: {spec: {ephemeralContainers}},
+    });
+    const debugged = await when(
+      name,
+      ({status}) => {
+        const [first, second] = status?.ephemeralContainerStatuses ?? [];
+        return first?.state?.terminated !== undefined && second?.state?.waiting?.reason === 'ErrImagePull';
+      },
+      'debugged',
+    );
+    expect(debugged.status).toMatchObject({
+      phase: 'Running',
+      ephemeralContainerStatuses: [
+        {name: 'debug', restartCount: 0, state: {terminated: {exitCode: 3}}},
+        {name: 'unknown'},
+      ],
+    });
+    expect(isReady(debugged)).toBe(true);
+    expect(await logs(name, {container: 'debug'})).toBe('looked\n');
+  });
+
   test('an idle node asks the API server for nothing', async () => {
     const controlPlane = await sharedControlPlane();
     const name = await createPod({containers: [{name: 'main', image: 'server'}]});

@@ -7,8 +7,11 @@ import type {
   PodStatus,
 } from 'kubernetes-types/core/v1.d.ts';
 
-/** `init` runs to its end before the next one starts; a `sidecar` is an init container that stays. */
-export type ContainerRole = 'init' | 'sidecar' | 'main';
+/**
+ * `init` runs to its end before the next one starts; a `sidecar` is an init container that stays; an `ephemeral` one was added
+ * later, and nothing depends on it.
+ */
+export type ContainerRole = 'init' | 'sidecar' | 'main' | 'ephemeral';
 
 /** What the node knows of one container. */
 export interface ContainerRecord {
@@ -35,6 +38,7 @@ export function containerRole(container: Container, isInit: boolean): ContainerR
 /** Whether a container that ended is started again. */
 export function restarts(role: ContainerRole, policy: RestartPolicy, exitCode: number): boolean {
   if (role === 'sidecar') return true;
+  if (role === 'ephemeral') return false;
   if (role === 'init') return exitCode !== 0 && policy !== 'Never';
   return policy === 'Always' || (policy === 'OnFailure' && exitCode !== 0);
 }
@@ -99,11 +103,13 @@ export function podStatus(pod: Pod, input: PodStatusInput): PodStatus {
   const uninitialized = records.filter(({role, started, state}) =>
     role === 'init' ? state.terminated?.exitCode !== 0 : role === 'sidecar' && !started && !over,
   );
-  const unready = records.filter(({role, ready}) => role !== 'init' && !ready);
+  const unready = records.filter(({role, ready}) => (role === 'main' || role === 'sidecar') && !ready);
   const gates = (pod.spec?.readinessGates ?? []).map(({conditionType}) => conditionType);
   const closed = gates.filter((gate) => pod.status?.conditions?.find(({type}) => type === gate)?.status !== 'True');
   const names = (list: readonly ContainerRecord[]): string => `[${list.map(({name}) => name).join(' ')}]`;
 
+  const inits = records.filter(({role}) => role === 'init' || role === 'sidecar');
+  const ephemeral = records.filter(({role}) => role === 'ephemeral');
   const containersReady = !over && unready.length === 0;
   const unreadyReason = over ? 'PodCompleted' : 'ContainersNotReady';
   const unreadyMessage = over ? undefined : `containers with unready status: ${names(unready)}`;
@@ -127,10 +133,9 @@ export function podStatus(pod: Pod, input: PodStatusInput): PodStatus {
         ? condition('Ready', closed.length === 0, 'ReadinessGatesNotReady', gatesMessage)
         : condition('Ready', false, unreadyReason, unreadyMessage),
     ],
-    ...(records.some(({role}) => role !== 'main')
-      ? {initContainerStatuses: records.filter(({role}) => role !== 'main').map(containerStatus)}
-      : {}),
+    ...(inits.length > 0 && {initContainerStatuses: inits.map(containerStatus)}),
     containerStatuses: records.filter(({role}) => role === 'main').map(containerStatus),
+    ...(ephemeral.length > 0 && {ephemeralContainerStatuses: ephemeral.map(containerStatus)}),
   };
 }
 

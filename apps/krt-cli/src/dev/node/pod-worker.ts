@@ -8,7 +8,7 @@ import {ContainerRunner} from './container-runner.ts';
 import {aborted, GraceDeadline} from './grace-deadline.ts';
 import {type ReservedAddress, reserveLoopbackAddress} from './loopback-addresses.ts';
 import type {NodeContext} from './node-context.ts';
-import {containerRole, podPhase, podStatus, restartPolicyOf} from './pod-status.ts';
+import {type ContainerRole, containerRole, podPhase, podStatus, restartPolicyOf} from './pod-status.ts';
 import {PodStatusWriter} from './pod-status-writer.ts';
 import {PodVolumes} from './pod-volumes.ts';
 
@@ -28,6 +28,7 @@ export class PodWorker {
   readonly #status: PodStatusWriter;
   readonly #runners: ContainerRunner[] = [];
   readonly #startTime: string;
+  #addRunner: ((container: Container, role: ContainerRole) => ContainerRunner) | undefined;
   /** Aborted when the Pod shall end. */
   readonly #ending = new AbortController();
   #pod: Pod;
@@ -55,7 +56,10 @@ export class PodWorker {
     const {deletionTimestamp, deletionGracePeriodSeconds} = pod.metadata ?? {};
     if (deletionTimestamp) this.#end((deletionGracePeriodSeconds ?? DEFAULT_GRACE_SECONDS) * 1000);
     // A readiness gate may have moved.
-    else if (this.#runners.length > 0) this.#status.touch();
+    else if (this.#runners.length > 0) {
+      this.#addEphemeral();
+      this.#status.touch();
+    }
   }
 
   /** The object is gone: what is left of it ends now. */
@@ -148,7 +152,9 @@ export class PodWorker {
       restartPolicyOf(this.#pod),
     );
     this.#finalPhase = phase === 'Succeeded' ? 'Succeeded' : 'Failed';
-    await this.#stopSidecars(new GraceDeadline(this.#node.clock, SIDECAR_GRACE_MS));
+    const deadline = new GraceDeadline(this.#node.clock, SIDECAR_GRACE_MS);
+    const ephemeral = this.#runners.filter(({role}) => role === 'ephemeral').map((runner) => runner.stop(deadline));
+    await this.#stopSidecars(deadline, ephemeral);
     this.#status.touch();
   }
 
@@ -184,10 +190,10 @@ export class PodWorker {
     const {client, clusterCa, hostIP, directory} = this.#node;
     const addresses = {podIP, hostIP};
     const logDirectory = join(directory, 'l', `${metadata?.namespace}_${metadata?.name}_${this.uid}`);
-    const add = (container: Container, isInit: boolean): void => {
+    const add = (container: Container, role: ContainerRole): ContainerRunner => {
       const runner = new ContainerRunner({
         container,
-        role: containerRole(container, isInit),
+        role,
         restartPolicy: restartPolicyOf(this.#pod),
         node: this.#node,
         volumes,
@@ -201,9 +207,23 @@ export class PodWorker {
         warn: (reason, note) => this.#warn(reason, note),
       });
       this.#runners.push(runner);
+      return runner;
     };
-    for (const container of spec?.initContainers ?? []) add(container, true);
-    for (const container of spec?.containers ?? []) add(container, false);
+    for (const container of spec?.initContainers ?? []) add(container, containerRole(container, true));
+    for (const container of spec?.containers ?? []) add(container, 'main');
+    this.#addRunner = add;
+    this.#addEphemeral();
+  }
+
+  /** Starts the containers that `kubectl debug` has added. Each starts once: those that an agent before this one has started are over. */
+  #addEphemeral(): void {
+    if (this.#ending.signal.aborted || this.#finalPhase !== undefined) return;
+    const {spec, status} = this.#pod;
+    for (const container of spec?.ephemeralContainers ?? []) {
+      const before = status?.ephemeralContainerStatuses?.find(({name}) => name === container.name)?.state;
+      if (this.container(container.name) || before?.terminated || before?.running) continue;
+      void this.#addRunner?.(container, 'ephemeral').start();
+    }
   }
 
   /** A new node agent starts every container anew: its processes have died with the old one. */

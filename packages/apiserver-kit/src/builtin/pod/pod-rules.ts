@@ -6,6 +6,11 @@ import type {KubeObject} from '../../kube-object.ts';
 import type {BuiltinRules} from '../rules.ts';
 import {isStatusWrite, keep} from '../status-isolation.ts';
 import {sameJson} from '../validation/field-rules.ts';
+import {
+  EPHEMERAL_CONTAINERS,
+  ephemeralContainersUpdateProblems,
+  keepAllButEphemeralContainers,
+} from './ephemeral-containers.ts';
 import {podDefaults} from './pod-defaults.ts';
 import {podTable} from './pod-table.ts';
 import {podSpecProblems, podStatusProblems, podUpdateProblems} from './pod-validation.ts';
@@ -17,6 +22,7 @@ const internal: ReadonlySet<string> = new Set(['binding']);
 
 /** Pods. */
 export const podRules: BuiltinRules = {
+  parts: [EPHEMERAL_CONTAINERS],
   defaults: (object) => podDefaults(object as Pod),
   strategy: {
     returnsDeleted: true,
@@ -50,6 +56,7 @@ export const podRules: BuiltinRules = {
         return;
       }
       if (internal.has(context.subresource)) return;
+      if (context.subresource === EPHEMERAL_CONTAINERS) keepAllButEphemeralContainers(object, old);
       keep(object, old, 'status');
       if (!jsonEqual(object['spec'] ?? null, old['spec'] ?? null))
         object.metadata.generation = (old.metadata.generation ?? 0) + 1;
@@ -65,6 +72,8 @@ export const podRules: BuiltinRules = {
       }
       if (isStatusWrite(context)) return podStatusProblems(object as Pod, old as Pod);
       if (internal.has(context.subresource)) return [];
+      if (context.subresource === EPHEMERAL_CONTAINERS)
+        return ephemeralContainersUpdateProblems(object as Pod, old as Pod);
       return podUpdateProblems(object as Pod, old as Pod);
     },
     warnings(object, old) {
