@@ -173,7 +173,7 @@ function permissions({permissions: all, namespace}: Installation): Verdict {
 }
 
 function election(installation: Installation, app: 'controller' | 'scheduler'): Verdict {
-  const {elections, serverNowMs, systemNamespace} = installation;
+  const {elections, namespace, serverNowMs, systemNamespace} = installation;
   if (elections.kind !== 'found') {
     const seen = app === 'controller' ? controllerAtWork(installation) : undefined;
     if (seen !== undefined) return ok(seen);
@@ -182,14 +182,22 @@ function election(installation: Installation, app: 'controller' | 'scheduler'): 
       'ask an administrator, or name the namespace of the control plane with --system-namespace',
     );
   }
-  const leases = elections.object.filter(({metadata}) => metadata?.name?.startsWith(`kruntimes-${app}`));
-  if (leases.length === 0) {
-    return warning(
-      `there is no Lease kruntimes-${app}: no ${app} of kruntimes with leader election has ever run here`,
-      `kubectl get deployments -A | grep ${app}; if it runs without leader election, this is fine`,
-    );
+  const all = elections.object.filter(({metadata}) => metadata?.name?.startsWith(`kruntimes-${app}`));
+  const leases = all.filter(({metadata}) => isForNamespace(metadata?.name ?? '', namespace));
+  const [lease] = leases;
+  if (lease === undefined) {
+    const elsewhere = all.map(({metadata}) => metadata?.name ?? '');
+    return all.length > 0
+      ? problem(
+          `no ${app} is for namespace ${namespace}: there is only ${some(elsewhere)}`,
+          'work in a namespace of one of these, or ask an administrator for a release for this one',
+        )
+      : warning(
+          `there is no Lease kruntimes-${app}: no ${app} of kruntimes with leader election has ever run here`,
+          `kubectl get deployments -A | grep ${app}; if it runs without leader election, this is fine`,
+        );
   }
-  const fresh = leases.filter((lease) => remainingMs(lease, serverNowMs) >= 0);
+  const fresh = leases.filter((each) => remainingMs(each, serverNowMs) >= 0);
   if (fresh.length > 0) {
     return ok(
       fresh
@@ -200,11 +208,17 @@ function election(installation: Installation, app: 'controller' | 'scheduler'): 
         .join('; '),
     );
   }
-  const [lease] = leases;
+  const age = sinceRenewal(lease, serverNowMs);
   return problem(
-    `no ${app} is at work: Lease ${lease?.metadata?.namespace}/${lease?.metadata?.name} was last renewed ${ago(lease, serverNowMs)} ago`,
-    `kubectl get pods -n ${lease?.metadata?.namespace}; look at the log of the ${app}`,
+    `no ${app} is at work: Lease ${lease.metadata?.namespace}/${lease.metadata?.name} was ${age === undefined ? 'never renewed' : `last renewed ${age} ago`}`,
+    `kubectl get pods -A -l app.kubernetes.io/component=${app}; the log of the ${app} says why it does not lead`,
   );
+}
+
+/** The chart names a Lease by the scope: `.cluster`, `.namespace.team-a`. Without a chart it has no such end. */
+function isForNamespace(lease: string, namespace: string): boolean {
+  const [, scope, name] = /^[^.]+(?:\.(cluster|namespace)(?:\.(.+))?)?$/.exec(lease) ?? [];
+  return scope === undefined || scope === 'cluster' || name === namespace;
 }
 
 /** Above zero while the Lease holds; an election has until then to be renewed. */
@@ -214,9 +228,9 @@ function remainingMs({spec}: LeaseState, nowMs: number): number {
   return renewed + (spec?.leaseDurationSeconds ?? 15) * 1000 + electionGraceMs - nowMs;
 }
 
-function ago(lease: LeaseState | undefined, nowMs: number): string {
-  const renewed = Date.parse(lease?.spec?.renewTime ?? '');
-  return Number.isNaN(renewed) ? 'for ever' : formatDuration(Math.max(0, nowMs - renewed));
+function sinceRenewal({spec}: LeaseState, nowMs: number): string | undefined {
+  const renewed = Date.parse(spec?.renewTime ?? '');
+  return Number.isNaN(renewed) ? undefined : formatDuration(Math.max(0, nowMs - renewed));
 }
 
 /** Who may not see Leases may still see that somebody cares for Runtimes. */
@@ -330,7 +344,9 @@ function runtimedLeases({namespace, pods: allPods, podLeases, serverNowMs}: Inst
     const lease = leases.get(leaseName(metadata?.uid ?? ''));
     if (lease === undefined) return [`${metadata?.name} has none`];
     const renewed = Date.parse(lease.spec?.renewTime ?? '');
-    return renewed >= serverNowMs - podLeaseMs ? [] : [`${metadata?.name}, ${ago(lease, serverNowMs)} ago`];
+    return renewed >= serverNowMs - podLeaseMs
+      ? []
+      : [`${metadata?.name}, ${sinceRenewal(lease, serverNowMs) ?? 'ever'} ago`];
   });
   return silent.length === 0
     ? ok('every ready Runtime Pod renews its Lease')
