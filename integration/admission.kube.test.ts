@@ -285,6 +285,68 @@ describe('the token of a runtimed', () => {
     expect(await runtimed.refusal(create('kruntimes-scheduler'))).toContain('and not kruntimes-scheduler');
     expect(await runtimed.refusal(create('leader-of-somebody'))).toContain('and not leader-of-somebody');
   });
+
+  test('reads no Secret, creates nothing, deletes nothing, and is worth nothing elsewhere', async () => {
+    const core = `/api/v1/namespaces/${namespace}`;
+    const apps = `/apis/apps/v1/namespaces/${namespace}`;
+    const rbac = `/apis/rbac.authorization.k8s.io/v1/namespaces/${namespace}`;
+    const runs = runPath('').slice(0, -1);
+    const runtimes = `/apis/${API_VERSION}/namespaces/${namespace}/runtimes`;
+    const metadata = {generateName: 'stolen-', namespace};
+    const container = {name: 'runtime', image: 'none'};
+    const secret = await client.kind(kinds.Secret).create({metadata, stringData: {key: 'value'}});
+    const {metadata: foreign} = await client.kind(kinds.Namespace).create({metadata: {generateName: 'foreign-'}});
+    const created = {
+      [`${core}/pods`]: {apiVersion: 'v1', kind: 'Pod', metadata, spec: {containers: [container]}},
+      [`${core}/secrets`]: {apiVersion: 'v1', kind: 'Secret', metadata},
+      [`${core}/configmaps`]: {apiVersion: 'v1', kind: 'ConfigMap', metadata},
+      [`${core}/serviceaccounts`]: {apiVersion: 'v1', kind: 'ServiceAccount', metadata},
+      [`${core}/serviceaccounts/kruntimes-runtimed/token`]: {
+        apiVersion: 'authentication.k8s.io/v1',
+        kind: 'TokenRequest',
+        spec: {audiences: []},
+      },
+      [`${core}/pods/${podB.name}/eviction`]: {apiVersion: 'policy/v1', kind: 'Eviction', metadata: {name: podB.name}},
+      [`${apps}/deployments`]: {apiVersion: 'apps/v1', kind: 'Deployment', metadata},
+      [`${rbac}/roles`]: {apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'Role', metadata},
+      [`${rbac}/rolebindings`]: {apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'RoleBinding', metadata},
+      [runs]: {apiVersion: API_VERSION, kind: 'Run', metadata, spec: {runtime: 'bash', args: ['true']}},
+      [runtimes]: {
+        apiVersion: API_VERSION,
+        kind: 'Runtime',
+        metadata,
+        spec: {template: {spec: {containers: [container]}}},
+      },
+    };
+    const requests: Omit<ApiRequest, 'query'>[] = [
+      ...Object.entries(created).map(([path, body]) => ({method: 'POST' as const, path, body})),
+      ...[
+        `${core}/secrets`,
+        `${core}/secrets/${secret.metadata?.name}`,
+        `${core}/configmaps`,
+        `${core}/pods/${podA.name}/log`,
+        `${rbac}/roles`,
+        runtimes,
+        '/api/v1/secrets',
+        '/api/v1/pods',
+        '/api/v1/nodes',
+        `/apis/${API_VERSION}/runs`,
+        `/apis/${API_VERSION}/namespaces/${foreign?.name}/runs`,
+        `/api/v1/namespaces/${foreign?.name}/pods`,
+      ].map((path) => ({method: 'GET' as const, path})),
+      ...[podPath(podA.name), podPath(podB.name), `${leasesPath()}/${leaseName(podA.uid)}`, `${runs}/none`].map(
+        (path) => ({method: 'DELETE' as const, path}),
+      ),
+    ];
+    for (const request of requests) {
+      const refused = await runtimed.refusal(request);
+      expect([request.method, request.path, refused]).toEqual([
+        request.method,
+        request.path,
+        expect.stringMatching(/ cannot (create|get|list|delete) resource /),
+      ]);
+    }
+  });
 });
 
 describe('the token of a maintainer', () => {

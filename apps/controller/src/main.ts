@@ -82,7 +82,7 @@ await runServerApp<ControllerFlags>({
     const done = new AbortController();
     // When the controller that is stopped here leads no more.
     const start = async (stopping: AbortSignal): Promise<void> => {
-      await uninstall({client, clock, logger, namespace: options.namespace}, stopping);
+      await uninstall({client, events: manager.events, clock, logger, namespace: options.namespace}, stopping);
       done.abort();
     };
     manager.add({name: 'uninstall', needsLeaderElection: true, start});

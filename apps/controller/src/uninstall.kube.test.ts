@@ -55,7 +55,9 @@ test('uninstalling takes back what the controller has made, lets Runs go, and ke
   await client.kind(runKind).delete({name: 'deleted', namespace});
   await stop();
 
-  const options = {client: new Client(transport), clock: systemClock, logger: silentLogger, namespace};
+  const notes: string[] = [];
+  const events = {event: (_: unknown, {note}: {note: string}) => void notes.push(note)};
+  const options = {client: new Client(transport), clock: systemClock, events, logger: silentLogger, namespace};
   await uninstall(options, new AbortController().signal);
   const left = async (kind: Kind): Promise<string[]> =>
     (await client.kind<KubernetesObject>(kind).list({namespace, ...managed})).items.map(
@@ -71,6 +73,10 @@ test('uninstalling takes back what the controller has made, lets Runs go, and ke
   const {items: runtimes} = await client.kind(runtimeKind).list({namespace});
   expect(runtimes.map(({metadata}) => metadata?.name)).toEqual(['bash', 'bashown']);
   await client.kind(kinds.ServiceAccount).get('own', {namespace});
+  const uid = runs.find(({metadata}) => metadata?.name === 'stored')?.metadata?.uid;
+  expect(notes).toContain(
+    `kruntimes was uninstalled: the artifacts of the Run stay behind below s3://runs/${namespace}/${uid}/`,
+  );
   // It may be called again.
   await uninstall(options, new AbortController().signal);
   await client.kind(runKind).patch({name: 'stored', namespace}, {type: 'merge', body: {metadata: {finalizers: null}}});

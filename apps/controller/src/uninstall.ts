@@ -1,10 +1,12 @@
 import {
+  API_VERSION,
   ARTIFACT_STORE_LABEL,
   ARTIFACTS_FINALIZER,
   artifactPrefix,
   type DeepReadonly,
   MANAGED_BY,
   MANAGED_BY_LABEL,
+  RUN_KIND,
   RUNTIME_LABEL,
   type Run,
   runKind,
@@ -12,6 +14,7 @@ import {
 import {
   type Client,
   type Clock,
+  type EventRecorder,
   isConflict,
   isNotFound,
   type Kind,
@@ -24,6 +27,7 @@ import {locationOf} from './artifact-release.ts';
 export interface UninstallOptions {
   client: Client;
   clock: Clock;
+  events: Pick<EventRecorder, 'event'>;
   logger: Logger;
   /** One namespace only. */
   namespace?: string | undefined;
@@ -45,7 +49,7 @@ export async function stopDeployments(client: Client, deployments: readonly stri
 }
 
 /**
- * Takes back what the controller has made, and lets all Runs go that have its finalizer: their artifacts stay in the store, and the log says where.
+ * Takes back what the controller has made, and lets all Runs go that have its finalizer: their artifacts stay in the store, and an Event says where.
  * Runs and Runtimes stay, for a controller that is installed later. It may be interrupted and called again.
  */
 export async function uninstall(options: UninstallOptions, signal: AbortSignal): Promise<void> {
@@ -106,7 +110,7 @@ async function deleteAll<T extends KubernetesObject>(
 }
 
 /** Whether it had our finalizer. */
-async function releaseRun(listed: DeepReadonly<Run>, {client, logger}: UninstallOptions): Promise<boolean> {
+async function releaseRun(listed: DeepReadonly<Run>, {client, events, logger}: UninstallOptions): Promise<boolean> {
   const {name = '', namespace = '', uid = ''} = listed.metadata ?? {};
   for (let run = listed; run.metadata?.finalizers?.includes(ARTIFACTS_FINALIZER); ) {
     const finalizers = run.metadata.finalizers.filter((finalizer) => finalizer !== ARTIFACTS_FINALIZER);
@@ -118,6 +122,9 @@ async function releaseRun(listed: DeepReadonly<Run>, {client, logger}: Uninstall
       if (store !== undefined) {
         const place = locationOf(store, artifactPrefix({namespace, uid}));
         logger.warn('artifacts orphaned', {run: name, namespace, cause: 'uninstall', place});
+        const note = `kruntimes was uninstalled: the artifacts of the Run stay behind below ${place}`;
+        const regarding = {apiVersion: API_VERSION, kind: RUN_KIND, metadata: {name, namespace, uid}};
+        events.event(regarding, {type: 'Warning', reason: 'ArtifactsOrphaned', action: 'Release', note});
       }
       return true;
     } catch (error) {
