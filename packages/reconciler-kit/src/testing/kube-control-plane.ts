@@ -35,12 +35,16 @@ const CONTROLLERS = [
   'replicaset-controller',
 ];
 
+/** How long it stays away when it has ended. */
+const CONTROLLER_MANAGER_PAUSE_MS = 1_000;
+
 /** kube-apiserver with an etcd of its own, which can be killed, too. */
 export class KubeControlPlane extends ControlPlane {
   /** URL of etcd. */
   readonly etcdServer: string;
   readonly #etcd: ServerProcess;
   readonly #controllerManager: ServerProcess | undefined;
+  #isStopping = false;
 
   constructor(
     state: ControlPlaneState,
@@ -62,12 +66,23 @@ export class KubeControlPlane extends ControlPlane {
 
   override async start(): Promise<void> {
     await super.start();
-    this.#controllerManager?.start();
+    this.#startControllerManager();
   }
 
   override async stop(): Promise<void> {
+    this.#isStopping = true;
     await this.#controllerManager?.kill();
     await super.stop();
+  }
+
+  /** It ends where it cannot reach the API server when it starts, and relies on somebody who starts it again. */
+  #startControllerManager(): void {
+    const server = this.#controllerManager;
+    if (server === undefined || this.#isStopping) return;
+    server.start();
+    void server.exited().then(() => {
+      setTimeout(() => this.#startControllerManager(), CONTROLLER_MANAGER_PAUSE_MS).unref();
+    });
   }
 
   /** Undefined where none was asked for. */

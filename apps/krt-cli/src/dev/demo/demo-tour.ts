@@ -64,7 +64,7 @@ export async function showTour(options: TourOptions): Promise<void> {
     const isReady = ({spec, status}: {spec: {replicas?: number}; status?: {readyReplicas?: number}}): boolean =>
       status?.readyReplicas === (spec.replicas ?? 1);
     await waitForObject(cluster.client.kind(runtimeKind), ref, isReady, {
-      timeoutMs: 60_000,
+      timeoutMs: 120_000,
       description: 'Runtime bash',
     });
   });
