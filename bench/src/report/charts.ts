@@ -87,5 +87,5 @@ function byLoad(
       const y = value(load);
       return y === undefined ? [] : [{x: Number.parseFloat(load.load), y}];
     });
-  return {name, points};
+  return {name, points, hue: paths.findIndex((path) => path === which.path)};
 }

@@ -3,6 +3,8 @@ export interface Series {
   points: readonly {x: number; y: number}[];
   /** Drawn with a broken line. */
   dashed?: boolean;
+  /** Which of the colours; default: one of its own. */
+  hue?: number;
 }
 
 export interface LineChart {
@@ -46,7 +48,7 @@ export function lineChart(chart: LineChart): string {
   const middle = (MARGIN.top + floor) / 2;
   parts.push(text(20, middle, chart.yTitle, `text-anchor="middle" transform="rotate(-90 20 ${at(middle)})"`));
   chart.series.forEach((series, index) => {
-    const colour = COLOURS[index % COLOURS.length]!;
+    const colour = COLOURS[(series.hue ?? index) % COLOURS.length]!;
     const sorted = series.points.toSorted((a, b) => a.x - b.x);
     const line = sorted.map(({x, y}) => `${at(left(x))},${at(up(y))}`).join(' ');
     const dash = series.dashed ? ' stroke-dasharray="6 5"' : '';
