@@ -2,7 +2,7 @@ import {PassThrough, type Readable} from 'node:stream';
 import {type TerminalSize, terminalSize} from './remote-streams.ts';
 import {drained} from './stream-drained.ts';
 
-const PING_MS = 5_000;
+const PING_MS = 1_000;
 const MAX_SIZE_BYTES = 1_024;
 
 /** What a client sends to a command: its input and the sizes of its terminal. Memory is bounded by holding the client up. */

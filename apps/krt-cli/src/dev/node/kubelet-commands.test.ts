@@ -87,6 +87,8 @@ interface Client {
   until(stream: string, pattern: RegExp): Promise<void>;
   /** Until the connection has ended; gives the status. */
   end(): Promise<{status?: string; message?: string; details?: {causes: {message: string}[]}}>;
+  /** Until nothing more can be sent. */
+  stuck(): Promise<void>;
   /** Goes away. */
   leave(): void;
 }
@@ -136,6 +138,7 @@ async function webSocket(path: string, protocol = 'v5.channel.k8s.io'): Promise<
       await closed;
       return JSON.parse(received.text['error'] ?? '{}') as object;
     },
+    stuck: async () => await untilStuck(() => socket.bufferedAmount),
     leave: () => socket.terminate(),
   };
 }
@@ -207,8 +210,20 @@ async function spdy(path: string, streams: readonly string[], protocol = 'v4.cha
       await closed;
       return JSON.parse(received.text['error'] ?? '{}') as object;
     },
+    stuck: async () => await untilStuck(() => socket.writableLength),
     leave: () => void socket.destroy(),
   };
+}
+
+/** Resolves when what waits to be sent is something, and does not become less any more. */
+async function untilStuck(waiting: () => number): Promise<void> {
+  let before = -1;
+  for (let same = 0; same < 50; ) {
+    await new Promise(setImmediate);
+    const now = waiting();
+    same = now === before ? same + 1 : 0;
+    before = now;
+  }
 }
 
 const openers: [string, (path: string) => Promise<Client>][] = [
@@ -258,6 +273,16 @@ describe.each(openers)('a command over %s', (_name, open) => {
     await client.until('stdout', /up/);
     client.leave();
     expect(await commands[0]!.exited).toBe(137);
+  });
+
+  test('ends with its client also while it does not read what it gets', async () => {
+    const client = await open(`/exec/ns/p/c?${query(['sh', '-c', 'echo up; sleep 1000'])}`);
+    await client.until('stdout', /up/);
+    for (let i = 0; i < 100; i++) client.write('stdin', 'x'.repeat(65_536));
+    // Until the connection is stuffed.
+    await client.stuck();
+    client.leave();
+    expect(await commands[0]!.exited).toBeGreaterThan(128);
   });
 
   test('ends with its container', async () => {
