@@ -49,7 +49,8 @@ async function render(chart: Chart, values: object = {}, release = 'kruntimes'):
 
 const keyOf = ({kind, metadata}: Rendered): string => `${kind} ${metadata?.namespace ?? ''}/${metadata?.name ?? ''}`;
 const keysOf = (objects: readonly Rendered[]): string[] => objects.map(keyOf).toSorted();
-const policyKinds = ['ValidatingAdmissionPolicy', 'CustomResourceDefinition'];
+/** Kinds whose contents stand in files of their own. */
+const abridgedKinds = ['ValidatingAdmissionPolicy', 'CustomResourceDefinition', 'PrometheusRule', 'ConfigMap'];
 
 /** All features on. */
 const everything = {
@@ -76,7 +77,10 @@ const everything = {
     service: {annotations: {scrape: 'often'}},
     serviceMonitor: {enabled: true, interval: '30s', labels: {prometheus: 'x'}},
     prometheusRule: {enabled: true, labels: {prometheus: 'x'}},
+    podMonitor: {enabled: true, interval: '30s', labels: {prometheus: 'x'}},
+    dashboard: {enabled: true},
   },
+  runtimed: {env: {OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318'}},
 };
 
 const runtimes = {
@@ -94,10 +98,9 @@ const runtimes = {
   },
 };
 
-/** The rest of a policy or a kind stands in its own file. */
 function abridged(objects: readonly Rendered[]): string {
   const documents = objects.map((object) =>
-    policyKinds.includes(object.kind) ? {...object, spec: '(see its file)'} : object,
+    abridgedKinds.includes(object.kind) ? {...object, spec: '(see its file)', data: undefined} : object,
   );
   return documents.map((object) => `---\n${stringify(object, {lineWidth: 0})}`).join('');
 }
@@ -130,8 +133,9 @@ describe.each(charts)('the chart %s', (chart) => {
   test('has a schema for each of its values, and uses each', async () => {
     const defaults = parseYaml(await readFile(join(chartFolder(chart), 'values.yaml'), 'utf8')) as object;
     const schema = await schemaOf(chart);
-    const switchedOn =
-      chart === 'kruntimes' ? {metrics: {serviceMonitor: {enabled: true}, prometheusRule: {enabled: true}}} : {};
+    const on = {enabled: true};
+    const monitoring = {metrics: {serviceMonitor: on, prometheusRule: on, podMonitor: on, dashboard: on}};
+    const switchedOn = chart === 'kruntimes' ? monitoring : {};
     const base = await renderText(chart, switchedOn);
     const unused: string[] = [];
     const leaves = leavesOf(schema);
@@ -210,6 +214,15 @@ describe('what is rendered', () => {
         validationActions: ['Deny'],
         matchResources: {namespaceSelector: {matchLabels: {'kubernetes.io/metadata.name': 'team'}}},
       });
+  });
+
+  test('has alerts that choose the metrics of the release', async () => {
+    const metrics = {prometheusRule: {enabled: true}};
+    const rules = (await render('kruntimes', {metrics})).filter(({kind}) => kind === 'PrometheusRule');
+    const exprs = JSON.stringify(rules).match(/"expr":"(?:[^"\\]|\\.)*"/g) ?? [];
+    const own = exprs.filter((expr) => expr.includes('namespace=\\"kruntimes-system\\",service=\\"kruntimes-'));
+    expect(own.length).toBeGreaterThan(4);
+    expect(exprs.filter((expr) => /CONTROLLER|SCHEDULER/.test(expr))).toEqual([]);
   });
 
   test.each([
