@@ -87,11 +87,6 @@ export class GarbageCollector implements Controller {
     };
   }
 
-  /** Number of objects with owners that it knows. */
-  get size(): number {
-    return this.#graph.size;
-  }
-
   async close(): Promise<void> {
     this.#closed = true;
     this.#end();

@@ -38,11 +38,11 @@ export class OwnershipGraph {
     this.#onFree = onFree;
   }
 
-  /** Number of objects with owners. */
-  get size(): number {
-    let size = 0;
-    for (const dependents of this.#dependents.values()) size += dependents.size;
-    return size;
+  /** Number of objects with owners, and of owners: nothing else takes memory. */
+  get size(): {dependents: number; owners: number} {
+    let dependents = 0;
+    for (const each of this.#dependents.values()) dependents += each.size;
+    return {dependents, owners: this.#owners.size};
   }
 
   /** @returns whether its owners are others than before */
