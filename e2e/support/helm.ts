@@ -3,9 +3,8 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {type CommandResult, command} from '@kruntimes/integration/support/command';
-import {resolveGoPrograms} from '@kruntimes/reconciler-kit/testing';
+import {chartFolder, helmProgram} from '@kruntimes/integration/support/helm';
 
-const root = fileURLToPath(new URL('../../', import.meta.url));
 const charts = ['kruntimes-crds', 'kruntimes', 'kruntimes-runtimes'] as const;
 /** Name of a chart of ours. */
 export type Chart = (typeof charts)[number];
@@ -28,18 +27,8 @@ export class Helm implements AsyncDisposable {
 
   /** Builds Helm if it is not in the cache. */
   static async open(kubeconfig: string, registry: string): Promise<Helm> {
-    const directory = await resolveGoPrograms({
-      name: 'helm',
-      goModule: join(root, 'integration', 'interop', 'helm'),
-      packages: {helm: 'helm.sh/helm/v3/cmd/helm'},
-      // The Kubernetes that charts are rendered for where Helm asks no cluster.
-      linkerFlags: [
-        '-X helm.sh/helm/v3/pkg/chartutil.k8sVersionMajor=1',
-        '-X helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor=33',
-      ],
-    });
     const home = await mkdtemp(join(tmpdir(), 'kruntimes-helm-'));
-    return new Helm(join(directory, 'helm'), home, kubeconfig, registry);
+    return new Helm(await helmProgram(), home, kubeconfig, registry);
   }
 
   /** Whatever its exit code. */
@@ -59,7 +48,7 @@ export class Helm implements AsyncDisposable {
   async publish(version: string): Promise<void> {
     for (const chart of charts) {
       const versions = ['--version', version, '--app-version', version];
-      await this.run('package', join(root, 'charts', chart), ...versions, '--destination', this.#home);
+      await this.run('package', chartFolder(chart), ...versions, '--destination', this.#home);
       await this.run(
         'push',
         '--plain-http',
@@ -81,6 +70,7 @@ export class Helm implements AsyncDisposable {
 
 /** The version of the charts, and so of the images. */
 export async function chartVersion(): Promise<string> {
-  const {version} = JSON.parse(await readFile(join(root, 'charts', 'package.json'), 'utf8')) as {version: string};
+  const manifest = fileURLToPath(new URL('../../charts/package.json', import.meta.url));
+  const {version} = JSON.parse(await readFile(manifest, 'utf8')) as {version: string};
   return version;
 }

@@ -13,6 +13,8 @@ import {type ResolveS3ServerOptions, resolveS3Server} from './s3-server-binary.t
 export interface S3ServerOptions extends ResolveS3ServerOptions {
   /** Default: a new pair. */
   credentials?: S3Credentials | undefined;
+  /** Address of this machine at which it is reached. Default: `127.0.0.1` */
+  host?: string | undefined;
 }
 
 const REGION = 'us-east-1';
@@ -21,17 +23,18 @@ const START_TIMEOUT_MS = 120_000;
 const GUARD = 'exec 3<&0; "$@" & child=$!; (read -r _ <&3; kill -9 $child) 2>/dev/null & wait $child';
 
 /**
- * A real S3 server (versitygw) on a port of the loopback, its data in a temporary directory.
+ * A real S3 server (versitygw), on a port of the loopback unless told otherwise, its data in a temporary directory.
  *
  * @throws ArtifactStoreError `S3_SERVER_MISSING`
  */
 export async function startS3Server(options: S3ServerOptions = {}): Promise<S3Server> {
   const {
     credentials = {accessKeyId: randomBytes(10).toString('hex'), secretAccessKey: randomBytes(20).toString('hex')},
+    host = '127.0.0.1',
   } = options;
   const program = await resolveS3Server(options);
   const directory = await mkdtemp(join(tmpdir(), 's3-server-'));
-  const server = new S3Server(program, directory, credentials);
+  const server = new S3Server(program, directory, credentials, host);
   try {
     await server.start();
   } catch (error) {
@@ -46,20 +49,22 @@ export class S3Server implements AsyncDisposable {
   readonly region = REGION;
   readonly #program: string;
   readonly #directory: string;
+  readonly #host: string;
   #credentials: S3Credentials;
   #port: number | undefined;
   #child: ChildProcess | undefined;
   #output = '';
 
-  constructor(program: string, directory: string, credentials: S3Credentials) {
+  constructor(program: string, directory: string, credentials: S3Credentials, host: string) {
     this.#program = program;
     this.#directory = directory;
     this.#credentials = credentials;
+    this.#host = host;
   }
 
-  /** `http://127.0.0.1:<port>`; stays the same when the server is started again. */
+  /** `http://<host>:<port>`; stays the same when the server is started again. */
   get endpoint(): string {
-    return `http://127.0.0.1:${this.#port}`;
+    return `http://${this.#host}:${this.#port}`;
   }
 
   get credentials(): S3Credentials {
@@ -97,7 +102,7 @@ export class S3Server implements AsyncDisposable {
     this.#credentials = credentials;
     const fixed = this.#port;
     for (let attempt = 1; ; attempt++) {
-      this.#port = fixed ?? (await freePort());
+      this.#port = fixed ?? (await freePort(this.#host));
       const end = await this.#launch();
       if (end === 'ready') return;
       // Somebody else may have taken the port meanwhile.
@@ -126,7 +131,7 @@ export class S3Server implements AsyncDisposable {
     const [data, metadata] = [join(this.#directory, 'data'), join(this.#directory, 'metadata')];
     await mkdir(data, {recursive: true});
     await mkdir(metadata, {recursive: true});
-    const args = ['--port', `127.0.0.1:${this.#port}`, '--region', REGION];
+    const args = ['--port', `${this.#host}:${this.#port}`, '--region', REGION];
     const child = spawn('sh', ['-c', GUARD, 'sh', this.#program, ...args, 'posix', '--sidecar', metadata, data], {
       cwd: this.#directory,
       env: {
@@ -184,12 +189,12 @@ export class S3Server implements AsyncDisposable {
   }
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
+async function freePort(host: string): Promise<number> {
+  const server = createServer().listen(0, host);
   await once(server, 'listening');
   const address = server.address();
   server.close();
   await once(server, 'close');
-  if (typeof address !== 'object' || address === null) throw new Error('no port on the loopback is free');
+  if (typeof address !== 'object' || address === null) throw new Error(`no port of ${host} is free`);
   return address.port;
 }
