@@ -526,6 +526,19 @@ kubectlDescribe.each(kubectlPrograms())('kubectl $name', ({name, path}) => {
     expect(await debugging.stop()).toContain('looked at all\n');
   });
 
+  test('debug -it', async () => {
+    const container = `terminal-${name.replace('.', '-')}`;
+    const debug = `debug target --image=busybox --target=main --container=${container} -it --quiet`;
+    const inside = 'test -t 0 && echo terminal; read line; echo "got $line"';
+    const line = `exec ${path} --namespace ${node.namespace} ${debug} -- sh -c '${inside}'`;
+    const typed = await command('script', ['-qefc', line, '/dev/null'], {
+      env: {...environment(), SHELL: '/bin/sh'},
+      input: 'typed\n',
+      timeoutMs: 120_000,
+    });
+    expect(typed.stdout).toMatch(/got typed\r\n/);
+  });
+
   test('cp, both ways', async () => {
     const files = join(home, 'files');
     await mkdir(join(files, 'deep'), {recursive: true});

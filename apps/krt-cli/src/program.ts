@@ -614,7 +614,8 @@ function addDev(program: Command, host: ProgramHost): void {
         'The context is there as long as the cluster is up: krt dev down and Ctrl-C take it out again.\n\n' +
         'A cluster that is up already is only shown (and merged): a second terminal does no harm. Its API server keeps its port, unless\n' +
         'another program has taken that meanwhile.\n\n' +
-        'kubectl logs, exec (also -it, where there is script(1) of util-linux), attach, cp, debug and port-forward work with its Pods.',
+        'kubectl logs, exec, attach, cp, debug and port-forward work with its Pods; -t wants script(1) of util-linux. A container that\n' +
+        'kubectl debug adds with a command runs that here, whatever its image is.',
     )
     .addOption(option('-d, --detach', 'return when it is ready'))
     .addOption(option('--merge', 'add the context kruntimes-dev to the kubeconfig ($KUBECONFIG, else ~/.kube/config)'))

@@ -1,12 +1,13 @@
 import {type ChildProcess, spawn} from 'node:child_process';
 import {constants} from 'node:os';
-import type {Writable} from 'node:stream';
+import type {Readable, Writable} from 'node:stream';
 import type {ProcessGuard} from '@kruntimes/reconciler-kit/testing';
 import {CommandProcess} from './command-process.ts';
 import type {CommandLine} from './container-environment.ts';
 import type {ContainerLog, LogStream} from './container-log.ts';
 import {CONTAINER_MARK, leftovers, processTable} from './process-table.ts';
-import type {TerminalSize} from './remote-streams.ts';
+import {defaultTerminalSize, type TerminalSize} from './remote-streams.ts';
+import {TerminalControl, terminalCommand} from './terminal-command.ts';
 
 export interface ContainerExit {
   /** 128 + number of the signal after a signal, as container runtimes report it. */
@@ -29,6 +30,8 @@ export interface ContainerProcessOptions {
   siblings: () => readonly number[];
   /** Whether its input can be given by somebody who attaches to it. Default: it has none. */
   stdin?: boolean;
+  /** Gives it a terminal. Default: it has none. */
+  tty?: boolean;
 }
 
 /** What somebody who runs a command beside the main process chooses. */
@@ -50,18 +53,25 @@ export class ContainerProcess {
   readonly exited: Promise<ContainerExit>;
   readonly #options: ContainerProcessOptions;
   readonly #child: ChildProcess;
+  readonly #terminal: TerminalControl | undefined;
   readonly #commands = new Set<CommandProcess>();
   readonly #listeners = new Set<OutputListener>();
 
   constructor(options: ContainerProcessOptions) {
     this.#options = options;
-    const {commandLine, guard, log} = options;
-    this.#child = spawn(commandLine.program, commandLine.args, {
+    const {commandLine, guard, log, tty = false} = options;
+    const env = {...commandLine.env, ...guard.environment, [CONTAINER_MARK]: options.mark};
+    const {program, args, environment} = tty
+      ? terminalCommand([commandLine.program, ...commandLine.args], env, defaultTerminalSize)
+      : {program: commandLine.program, args: commandLine.args, environment: env};
+    this.#child = spawn(program, args, {
       cwd: options.directory,
-      env: {...commandLine.env, ...guard.environment, [CONTAINER_MARK]: options.mark},
-      stdio: [options.stdin ? 'pipe' : 'ignore', 'pipe', 'pipe'],
+      env: environment,
+      stdio: [options.stdin ? 'pipe' : 'ignore', 'pipe', 'pipe', ...(tty ? ['pipe' as const] : [])],
       detached: true,
     });
+    const told = this.#child.stdio[3];
+    this.#terminal = tty && told ? new TerminalControl(told as Readable) : undefined;
     guard.add(this.#child);
     // It may end without reading what it is given.
     this.#child.stdin?.on('error', () => {});
@@ -77,6 +87,15 @@ export class ContainerProcess {
   /** The input of the main process, where it can be given. */
   get stdin(): Writable | undefined {
     return this.#child.stdin ?? undefined;
+  }
+
+  /** Whether its main process has a terminal. */
+  get hasTerminal(): boolean {
+    return this.#terminal !== undefined;
+  }
+
+  resize(size: TerminalSize): void {
+    this.#terminal?.resize(size);
   }
 
   /** Returns the way to leave again. */

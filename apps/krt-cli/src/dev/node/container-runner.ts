@@ -17,6 +17,7 @@ import {type ContainerRecord, type ContainerRole, type RestartPolicy, restarts} 
 import type {PodVolumes} from './pod-volumes.ts';
 import {type ActionTarget, perform, runProbe} from './probe.ts';
 import type {ProjectionContext} from './projected-files.ts';
+import {noTerminals} from './terminal-command.ts';
 
 export interface ContainerRunnerOptions {
   container: Container;
@@ -258,6 +259,7 @@ export class ContainerRunner {
       guard: node.guard,
       siblings,
       stdin: container.stdin ?? false,
+      tty: container.tty === true && noTerminals() === undefined,
     });
   }
 

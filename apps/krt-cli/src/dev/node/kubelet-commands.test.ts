@@ -22,13 +22,10 @@ let server: KubeletServer;
 let guard: ProcessGuard;
 let container: ContainerProcess;
 let commands: CommandProcess[];
+let log: ContainerLog;
 
-beforeEach(async () => {
-  directory = await realpath(await mkdtemp(join(tmpdir(), 'kubelet-')));
-  guard = new ProcessGuard();
-  const log = new ContainerLog(join(directory, 'log'));
-  const program = 'echo first; while read line; do echo "read $line"; done; echo over >&2';
-  container = new ContainerProcess({
+function startContainer(program: string, tty = false): ContainerProcess {
+  return new ContainerProcess({
     commandLine: {
       program: '/bin/sh',
       args: ['-c', program],
@@ -41,7 +38,15 @@ beforeEach(async () => {
     guard,
     siblings: () => [],
     stdin: true,
+    tty,
   });
+}
+
+beforeEach(async () => {
+  directory = await realpath(await mkdtemp(join(tmpdir(), 'kubelet-')));
+  guard = new ProcessGuard();
+  log = new ContainerLog(join(directory, 'log'));
+  container = startContainer('echo first; while read line; do echo "read $line"; done; echo over >&2');
   commands = [];
   server = new KubeletServer({
     ...authority.issue({commonName: 'node', hosts: ['127.0.0.1']}),
@@ -337,6 +342,19 @@ describe('a terminal', () => {
   });
 });
 
+test('an attachment to a terminal', async () => {
+  container.kill('SIGKILL');
+  await container.exited;
+  log = new ContainerLog(join(directory, 'second'));
+  container = startContainer('read line; stty size; echo "got $line" >&2; exit 4', true);
+  const client = await webSocket('/attach/ns/p/c?input=1&output=1&tty=1');
+  client.write('resize', '{"Width":50,"Height":20}\n');
+  client.write('stdin', 'typed\n');
+  expect(await client.end()).toEqual({metadata: {}, status: 'Success'});
+  expect(client.received['stdout']).toMatch(/^typed\r\n\d+ \d+\r\ngot typed\r\n$/);
+  expect(await container.exited).toEqual({exitCode: 4});
+});
+
 test('what cannot be is refused', async () => {
   const refused = async (path: string, protocol?: string): Promise<string> =>
     await webSocket(path, protocol).then(
@@ -346,7 +364,7 @@ test('what cannot be is refused', async () => {
   expect(await refused(`/exec/ns/p/other?${query(['true'])}`)).toBe('404 no such container');
   expect(await refused('/exec/ns/p/c?command=true')).toBe('400 you must specify at least 1 of stdin, stdout, stderr');
   expect(await refused('/exec/ns/p/c?output=1')).toBe('400 you must specify a command');
-  expect(await refused('/attach/ns/p/c?output=1&tty=1')).toMatch(/^400 containers of a local node have no terminals/);
+  expect(await refused('/attach/ns/p/c?output=1&tty=1')).toMatch(/^400 the container has no terminal/);
   expect(await refused(`/exec/ns/p/c?${query(['true'])}`, 'other')).toMatch(/^400 none of the protocols/);
   expect(await refused('/run/ns/p/c')).toBe('404 404 page not found');
   await expect(spdy(`/exec/ns/p/c?${query(['true'])}`, ['error'], 'v3.channel.k8s.io')).rejects.toThrow('403');

@@ -9,7 +9,13 @@ import type {CommandProcess} from './command-process.ts';
 import type {ContainerLog, LogReadOptions} from './container-log.ts';
 import type {ContainerCommand, ContainerProcess} from './container-process.ts';
 import {connectPodPort} from './pod-port.ts';
-import {type RemoteStreams, type TerminalSize, type WantedStreams, wantedStreams} from './remote-streams.ts';
+import {
+  defaultTerminalSize,
+  type RemoteStreams,
+  type TerminalSize,
+  type WantedStreams,
+  wantedStreams,
+} from './remote-streams.ts';
 import {serveAttachment, serveCommand} from './serve-command.ts';
 import {SpdyPortForward} from './spdy-port-forward.ts';
 import {SPDY_COMMAND_PROTOCOL, spdyStreams} from './spdy-streams.ts';
@@ -52,7 +58,7 @@ export interface KubeletServerOptions {
 }
 
 const DEFAULT_MAX_COMMANDS = 100;
-const defaultSize: TerminalSize = {columns: 80, rows: 24};
+const NO_TERMINAL = 'the container has no terminal (spec.containers[].tty): attach without -t';
 /** A client that knows the size of its terminal tells it at once, but after it has asked for the command. */
 const SIZE_PATIENCE_MS = 200;
 
@@ -162,8 +168,7 @@ export class KubeletServer {
     const container = this.#options.findContainer(which);
     if (typeof container === 'string') return refuse(socket, 404, container);
     if (wanted.tty) {
-      const problem =
-        kind === 'attach' ? 'containers of a local node have no terminals: attach without -t' : noTerminals();
+      const problem = kind === 'exec' || container.process.hasTerminal ? noTerminals() : NO_TERMINAL;
       if (problem !== undefined) return refuse(socket, 400, problem);
     }
     if (kind === 'attach' && wanted.stdin && container.process.stdin === undefined) {
@@ -216,7 +221,7 @@ async function openStreams(
 
 async function firstSize(streams: RemoteStreams): Promise<TerminalSize> {
   return await new Promise((resolve) => {
-    const patience = setTimeout(() => resolve(defaultSize), SIZE_PATIENCE_MS);
+    const patience = setTimeout(() => resolve(defaultTerminalSize), SIZE_PATIENCE_MS);
     streams.onResize((size) => {
       clearTimeout(patience);
       resolve(size);

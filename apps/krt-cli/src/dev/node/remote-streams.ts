@@ -14,6 +14,9 @@ export interface TerminalSize {
   rows: number;
 }
 
+/** Of a terminal whose client has told none. */
+export const defaultTerminalSize: TerminalSize = {columns: 80, rows: 24};
+
 /** The end of a Kubernetes `Status` that tells how a command ended. */
 export interface CommandStatus {
   status: 'Success' | 'Failure';

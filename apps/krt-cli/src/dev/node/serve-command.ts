@@ -51,7 +51,7 @@ export async function serveAttachment(
     if (pending > MAX_PENDING_BYTES) over.resolve('the client does not read what the container prints');
     else {
       written = written.then(async () => {
-        await streams.write(stream, chunk);
+        await streams.write(streams.tty ? 'stdout' : stream, chunk);
         pending -= chunk.length;
       });
     }
@@ -59,6 +59,7 @@ export async function serveAttachment(
   void container.exited.then(() => over.resolve(undefined));
   streams.gone.addEventListener('abort', () => over.resolve(undefined), {once: true});
   if (streams.gone.aborted) over.resolve(undefined);
+  streams.onResize((size) => container.resize(size));
   const {stdin} = container;
   if (stdin) {
     streams.stdin?.pipe(stdin, {end: false});
