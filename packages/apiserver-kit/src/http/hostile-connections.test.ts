@@ -6,7 +6,7 @@ import {connect as connectTls} from 'node:tls';
 import {afterAll, beforeAll, expect, test} from '@jest/globals';
 import {ServerProgram} from '../program/server-program.fixture.ts';
 
-const limitMs = 300_000;
+const limitMs = 900_000;
 const CONNECTIONS = 600;
 const ROUNDS = 3;
 
@@ -40,7 +40,6 @@ const attacks: Readonly<Record<string, (place: Place) => Promise<Socket>>> = {
     socket.write(hello);
     return socket;
   },
-  'ask for nothing': async (place) => await secured(place),
   'send a body slowly': async (place) => {
     const socket = await secured(place);
     if (!socket.destroyed) socket.write(slowBody);
@@ -84,8 +83,8 @@ test(
       for (const open of Object.values(attacks)) await attack(open);
       after.push(server.residentMiB);
     }
-    // Measured: 33 MiB, and then nothing. Without the gate it would be 60 MiB, and 20 more.
-    expect(after[0]! - before).toBeLessThan(50);
+    // Measured: 31 MiB, and then nothing. Without the gate it would be 51 MiB, and 22 more.
+    expect(after[0]! - before).toBeLessThan(45);
     expect(after.at(-1)! - after[0]!).toBeLessThan(15);
   },
   limitMs,
