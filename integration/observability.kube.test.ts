@@ -1,13 +1,16 @@
 import {readFileSync} from 'node:fs';
 import {get} from 'node:http';
 import {fileURLToPath} from 'node:url';
-import {afterAll, beforeAll, describe, expect, test} from '@jest/globals';
-import {RUNTIMED_METRICS_PORT, TRACEPARENT_ANNOTATION} from '@kruntimes/api-types';
+import {afterAll, beforeAll, describe, expect, jest, test} from '@jest/globals';
+import {RUNTIMED_METRICS_PORT, type Run, type RunSpec, TRACEPARENT_ANNOTATION} from '@kruntimes/api-types';
 import {kinds} from '@kruntimes/reconciler-kit';
 import {parse} from 'yaml';
 import {OtlpReceiver} from './support/otlp-receiver.ts';
 import {baseName, type MetricFamily, metricsOf, parseMetrics} from './support/prometheus.ts';
 import {System} from './support/system.ts';
+
+// Starts processes, on machines that may have a lot to do.
+jest.setTimeout(120_000);
 
 const fileOf = (path: string): string => readFileSync(fileURLToPath(new URL(`../${path}`, import.meta.url)), 'utf8');
 
@@ -28,7 +31,7 @@ beforeAll(async () => {
   });
   namespace = await system.createNamespace();
   await system.createRuntime(namespace, {replicas: 1, runs: 4});
-  await system.finish(namespace, {source: {inline: 'exit 3'}});
+  await finish({source: {inline: 'exit 3'}});
   const {items} = await system.cluster.client.kind(kinds.Pod).list({namespace});
   const addresses = {
     controller: system.cluster.controller.metricsAddress,
@@ -38,11 +41,16 @@ beforeAll(async () => {
   for (const [name, address] of Object.entries(addresses)) {
     served[name] = parseMetrics(await read(`http://${address}/metrics`));
   }
-}, 120_000);
+}, 180_000);
 afterAll(async () => {
   await system?.stop();
   await receiver?.[Symbol.asyncDispose]();
 });
+
+async function finish(spec: Partial<RunSpec>): Promise<Run> {
+  const {metadata} = await system.create(namespace, spec);
+  return await system.ended(namespace, metadata?.name ?? '', 60_000);
+}
 
 function read(url: string): Promise<string> {
   return new Promise((resolve, reject) => {
@@ -190,7 +198,7 @@ describe('traces', () => {
   });
 
   test('a Run that nobody traces has the trace of its UID', async () => {
-    const run = await system.finish(namespace, {
+    const run = await finish({
       args: ['bash', '-c', 'echo "parent=$TRACEPARENT" > "$KRUNTIME_OUTPUTS"'],
     });
     const traceId = run.metadata?.uid?.replaceAll('-', '') ?? '';
