@@ -164,9 +164,11 @@ function listShape(item: Shape): Shape {
     },
     read(value, place) {
       if (!Array.isArray(value)) throw mismatch(value, this.name, place);
-      return value.map((each, index) =>
-        each === null ? item.zero() : item.read(each, {...place, path: `${place.path}[${index}]`}),
-      );
+      const {isScalar = false} = item;
+      return value.map((each, index) => {
+        if (each === null) return item.zero();
+        return item.read(each, isScalar ? place : {...place, path: `${place.path}[${index}]`});
+      });
     },
     zero: () => null,
     isEmpty: (value) => value === null || (Array.isArray(value) && value.length === 0),
