@@ -54,6 +54,8 @@ export async function chartVersion(): Promise<string> {
  */
 export async function buildImages(options: BuildImagesOptions = {}): Promise<BuiltImage[]> {
   const log = options.log ?? ((line: string) => process.stderr.write(`${line}\n`));
+  if (process.platform !== 'linux' || process.getuid?.() !== 0)
+    throw new Error('Building images needs Linux and root, to give files their owners: use sudo.');
   const packages = {buildah: 'buildah', mmdebstrap: 'mmdebstrap', skopeo: 'skopeo'};
   await installDebianPackages({subject: 'Building images', packages, log});
   const cache = join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'kruntimes', 'images');
