@@ -13,9 +13,10 @@ const titles: Record<string, string> = {
 /** The whole report, as Markdown. */
 export function reportText(result: BenchResult): string {
   const {environment, profile, seconds, startedAt} = result;
+  const own = result.targets.every(({runtime}) => runtime !== undefined);
   return [
     `Profile \`${profile}\`, ${startedAt.slice(0, 10)}, commit ${environment.commit}, ${Math.round(seconds / 60)} minutes. ` +
-      `${environment.cores} cores (${environment.cpu}) and ${environment.memoryGiB} GiB for servers, Pods and clients together; ` +
+      `${environment.cores} cores (${environment.cpu}) and ${environment.memoryGiB} GiB for ${own ? 'servers, Pods and clients together' : 'the clients'}; ` +
       `Node ${environment.node}, ${environment.platform}; servers on ${environment.storage}, volumes of Pods on ${environment.podVolumes}; load average before the start ${environment.loadBefore.toFixed(1)}.`,
     ...result.targets.map(targetText),
   ].join('\n\n');
