@@ -77,7 +77,7 @@ async function grantPermissions(client: Client): Promise<void> {
   const text = await readFile(new URL('../../../charts/kruntimes/files/rbac/controller.yaml', import.meta.url), 'utf8');
   const documents = parseAllDocuments(text).map((document) => document.toJS() as ClusterRole);
   const role = documents.find(({kind}) => kind === 'ClusterRole');
-  if (role === undefined) throw new Error('rbac.yaml has no ClusterRole');
+  if (role === undefined) throw new Error('controller.yaml has no ClusterRole');
   await grantClusterRole(client, role, CONTROLLER_USER);
 }
 

@@ -54,7 +54,7 @@ export class KubeWorld implements AsyncDisposable {
     return world;
   }
 
-  /** An identity with exactly the permissions of rbac.yaml. */
+  /** An identity with exactly the permissions that the chart gives. */
   async schedulerConfig(user: string) {
     const text = await readFile(
       new URL('../../../charts/kruntimes/files/rbac/scheduler.yaml', import.meta.url),
@@ -62,7 +62,7 @@ export class KubeWorld implements AsyncDisposable {
     );
     const documents = parseAllDocuments(text).map((document) => document.toJS() as ClusterRole);
     const role = documents.find(({kind}) => kind === 'ClusterRole');
-    if (role === undefined) throw new Error('rbac.yaml has no ClusterRole');
+    if (role === undefined) throw new Error('scheduler.yaml has no ClusterRole');
     await grantClusterRole(this.client, role, user);
     return this.controlPlane.userConfig({user});
   }

@@ -97,6 +97,7 @@ export {type EventDetails, EventRecorder, type EventRecorderOptions, type EventS
 export {type HealthCheck, HealthServer, type HealthServerOptions} from './health-server.ts';
 export {IndexedHeap} from './indexed-heap.ts';
 export {apiVersionOf, defineKind, type Kind, type KubernetesObject, kinds} from './kind.ts';
+export {LabelLimit} from './label-limit.ts';
 export {
   type LeaderCallbacks,
   type LeaderElectionOptions,
@@ -104,7 +105,6 @@ export {
   type LeaderElectorOptions,
   type LeaseSource,
 } from './leader-election.ts';
-export {LabelLimit} from './label-limit.ts';
 export {LeaseObserver, type LeaseObserverOptions} from './lease-observer.ts';
 export {createLogger, type LogFormat, type Logger, type LoggerOptions, type LogLevel, silentLogger} from './logger.ts';
 export {Manager, type ManagerOptions} from './manager.ts';
