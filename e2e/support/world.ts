@@ -130,14 +130,15 @@ export class World {
       },
       {fieldManager: 'e2e', force: true},
     );
-    return await this.#login(name, this.cluster.access.userConfig({user: name}), namespace);
+    return await this.login(name, this.cluster.access.userConfig({user: name}), namespace);
   }
 
   async administrator(namespace: string): Promise<User> {
-    return await this.#login('administrator', this.cluster.access.config, namespace);
+    return await this.login('administrator', this.cluster.access.config, namespace);
   }
 
-  async #login(name: string, config: ClusterConfig, namespace: string): Promise<User> {
+  /** Somebody with this configuration. */
+  async login(name: string, config: ClusterConfig, namespace: string): Promise<User> {
     const user = await User.login(name, config, namespace, this.directory);
     this.#users.push(user);
     return user;
