@@ -193,6 +193,8 @@ describe.each(['embedded', 'kube'] as const)('on the API server %s', (server) =>
 describe('a release on kube-apiserver', () => {
   let world: World;
   const running: Component[] = [];
+  /** Of the release itself, the latest of each. */
+  const started = new Map<string, Component>();
   const args = new Map<string, string[]>();
   const deployments = (): KindClient<Deployment> => world.client.kind(kinds.Deployment);
 
@@ -210,6 +212,7 @@ describe('a release on kube-apiserver', () => {
   const start = async (app: 'controller' | 'scheduler'): Promise<Component> => {
     const component = await world.component(app, args.get(app) ?? [], `kruntimes-${app}`);
     running.push(component);
+    started.set(app, component);
     return component;
   };
 
@@ -275,8 +278,7 @@ describe('a release on kube-apiserver', () => {
     );
     expect(await second.readyz()).toBe(500);
     // The first one starts again, whatever ended it.
-    const [controller] = running;
-    await controller?.stop('SIGKILL');
+    await started.get('controller')?.stop('SIGKILL');
     const again = await start('controller');
     await again.logged('leading');
     expect(await second.readyz()).toBe(500);
