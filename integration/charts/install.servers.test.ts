@@ -13,7 +13,13 @@ import {
   kinds,
   Transport,
 } from '@kruntimes/reconciler-kit';
-import {type ControlPlane, startControlPlane, waitForObject, writeKubeconfig} from '@kruntimes/reconciler-kit/testing';
+import {
+  type ControlPlane,
+  startControlPlane,
+  waitForDeletion,
+  waitForObject,
+  writeKubeconfig,
+} from '@kruntimes/reconciler-kit/testing';
 import type {Deployment} from 'kubernetes-types/apps/v1.d.ts';
 import type {Job} from 'kubernetes-types/batch/v1.d.ts';
 import type {PodSpec} from 'kubernetes-types/core/v1.d.ts';
@@ -209,8 +215,8 @@ describe('a release on kube-apiserver', () => {
     await Promise.all(running.map((component) => component.stop('SIGKILL')));
   });
 
-  const start = async (app: 'controller' | 'scheduler'): Promise<Component> => {
-    const component = await world.component(app, args.get(app) ?? [], `kruntimes-${app}`);
+  const start = async (app: 'controller' | 'scheduler', given = args.get(app) ?? []): Promise<Component> => {
+    const component = await world.component(app, given, `kruntimes-${app}`);
     running.push(component);
     started.set(app, component);
     return component;
@@ -259,6 +265,20 @@ describe('a release on kube-apiserver', () => {
       log.filter((line) => /forbidden/i.test(JSON.stringify(line))),
     );
     expect(forbidden).toEqual([]);
+  });
+
+  test('takes the NetworkPolicies of Runtimes away when they are switched off, and makes them again', async () => {
+    const make = args.get('controller') ?? [];
+    const remove = make.map((arg) => arg.replace('--network-policies=make', '--network-policies=remove'));
+    expect(remove).not.toEqual(make);
+    const policies = world.client.kind(kinds.NetworkPolicy);
+    const policy = {namespace: 'team-a', name: 'bash-runtime'};
+    await started.get('controller')?.stop();
+    const without = await start('controller', remove);
+    await waitForDeletion(policies, policy, patient);
+    await without.stop();
+    await start('controller');
+    await waitForObject(policies, policy, () => true, patient);
   });
 
   test('is not disturbed by another one that Helm did not check, which says why it does not work', async () => {
