@@ -5,13 +5,13 @@ import {join} from 'node:path';
 import {createInterface} from 'node:readline';
 import {fileURLToPath} from 'node:url';
 import {afterAll, beforeAll, describe, expect, test} from '@jest/globals';
+import {ImageArchive} from '@kruntimes/images/image-archive';
+import {IMAGES} from '@kruntimes/images/images';
+import {type SpdxDocument, spdxProblems} from '@kruntimes/images/spdx';
 import {command} from '@kruntimes/integration/support/command';
 import {kinds} from '@kruntimes/reconciler-kit';
 import {waitForObject} from '@kruntimes/reconciler-kit/testing';
 import type {Container, Pod} from 'kubernetes-types/core/v1.d.ts';
-import {ImageArchive} from '../deploy/images/image-archive.ts';
-import {IMAGES} from '../deploy/images/images.ts';
-import {type SpdxDocument, spdxProblems} from '../deploy/images/spdx.ts';
 import {patient, World} from './support/world.ts';
 
 const dist = fileURLToPath(new URL('../deploy/images/dist/', import.meta.url));

@@ -1,4 +1,4 @@
-import {run} from '../../tools/run.ts';
+import {run} from './run.ts';
 
 /** One file of an image, as its layers leave it. */
 export interface ImageFile {

@@ -2,7 +2,7 @@ import {createHash} from 'node:crypto';
 import {access, chmod, mkdir, mkdtemp, readFile, rename, rm} from 'node:fs/promises';
 import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
-import {run} from '../../tools/run.ts';
+import {run} from './run.ts';
 
 /** As images name processors. */
 export type Architecture = 'amd64' | 'arm64';

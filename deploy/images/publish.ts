@@ -6,10 +6,10 @@ import {homedir, tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {parseArgs} from 'node:util';
-import {run, runAnyway} from '../../tools/run.ts';
 import {buildArguments, chartVersion, prepareContext} from './build-images.ts';
 import {IMAGES} from './images.ts';
 import {type Architecture, nodeProgram} from './node-program.ts';
+import {run, runAnyway} from './run.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const {values} = parseArgs({

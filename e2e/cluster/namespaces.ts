@@ -3,7 +3,7 @@ import {closeSync, openSync} from 'node:fs';
 import {readdir, readFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {setTimeout as delay} from 'node:timers/promises';
-import {type RunOptions, type RunResult, run, runAnyway} from '../../tools/run.ts';
+import {type RunOptions, type RunResult, run, runAnyway} from '@kruntimes/images/run';
 import type {ClusterLayout} from './layout.ts';
 
 /** In the environment of each process of a node that is no container: so they are found, whoever started them. */
