@@ -104,7 +104,7 @@ async function watch(): Promise<{response: IncomingMessage; until(name: string):
       while (!seen.includes(wanted)) {
         const {value, done} = await lines.next();
         if (done === true) throw new Error(`the watch ended before ${wanted}`);
-        seen.push((JSON.parse(String(value)) as {object: KubeObject}).object.metadata.name ?? '');
+        seen.push((JSON.parse(value) as {object: KubeObject}).object.metadata.name ?? '');
       }
       return seen;
     },
