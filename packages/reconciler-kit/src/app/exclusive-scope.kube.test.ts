@@ -142,7 +142,7 @@ describe('an installation', () => {
   test('is refused for all namespaces when an older one has one of them, and two may have one each', async () => {
     await install('app.namespace.team', 'a');
     await installLater(cluster, 'b');
-    await install('app.namespace.other', 'c');
+    await installLater('app.namespace.other', 'c');
     const second = new Replica('b');
     expect(await second.refused()).toContain('installation a works in namespace team');
     const [one, two] = [new Replica('a', 'team'), new Replica('d', 'other')];
