@@ -109,7 +109,7 @@ describe('somebody who has kruntimes-edit in one namespace', () => {
     e2e.reported(async () => {
       const refused = await ann.krt(['get', 'runs', '-n', elsewhere]);
       expect(refused.code).not.toBe(0);
-      expect(refused.stderr).toContain('user "ann" may not get runs.kruntimes.io in namespace "team-b"');
+      expect(refused.stderr).toContain('user "ann" may not list runs.kruntimes.io in namespace "team-b"');
     }),
   );
 });
