@@ -13,11 +13,11 @@ import {
 import {createS3Store} from '@kruntimes/artifact-store';
 import {type S3Server, startS3Server} from '@kruntimes/artifact-store/testing';
 import {RunWatch} from '@kruntimes/integration/support/run-watch';
+import type {User} from '@kruntimes/integration/support/user';
 import {kinds} from '@kruntimes/reconciler-kit';
 import {waitFor, waitForDeletion} from '@kruntimes/reconciler-kit/testing';
 import {createBashRuntime, createRun, runtimeReady} from './support/bash-runtime.ts';
 import {suite} from './support/suite.ts';
-import type {User} from './support/user.ts';
 import type {Volume} from './support/volumes.ts';
 import {patient} from './support/world.ts';
 

@@ -1,8 +1,8 @@
 import {describe, expect, test} from '@jest/globals';
 import {usageGuideTests} from '@kruntimes/integration/support/usage-guide';
+import type {User} from '@kruntimes/integration/support/user';
 import {kinds} from '@kruntimes/reconciler-kit';
 import {suite} from './support/suite.ts';
-import type {User} from './support/user.ts';
 import {systemNamespace} from './support/world.ts';
 
 const namespace = 'team-a';

@@ -6,8 +6,8 @@
 import {type ChildProcess, spawn} from 'node:child_process';
 import {constants} from 'node:os';
 import {fileURLToPath} from 'node:url';
+import {run} from '@kruntimes/command';
 import {type BuiltImage, buildImages, describeBuilt} from '@kruntimes/images/build-images';
-import {run} from '@kruntimes/images/run';
 import {type Cluster, startCluster, stopCluster} from './cluster/cluster.ts';
 import {clusterLayout} from './cluster/layout.ts';
 

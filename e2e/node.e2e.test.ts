@@ -6,7 +6,7 @@ import {join} from 'node:path';
 import {createInterface} from 'node:readline';
 import {fileURLToPath} from 'node:url';
 import {expect, jest, test} from '@jest/globals';
-import {command} from '@kruntimes/integration/support/command';
+import {command} from '@kruntimes/command';
 import {startCluster} from './cluster/cluster.ts';
 import {clusterLayout, MAX_CLUSTERS} from './cluster/layout.ts';
 

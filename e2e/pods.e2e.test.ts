@@ -8,7 +8,7 @@ import {
   runtimeKind,
   WORKSPACE_VOLUME,
 } from '@kruntimes/api-types';
-import {type CommandResult, command} from '@kruntimes/integration/support/command';
+import {type CommandResult, command} from '@kruntimes/command';
 import {kinds} from '@kruntimes/reconciler-kit';
 import {waitForObject} from '@kruntimes/reconciler-kit/testing';
 import type {Pod} from 'kubernetes-types/core/v1.d.ts';

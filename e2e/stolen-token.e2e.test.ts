@@ -1,10 +1,10 @@
 import {beforeAll, expect, test} from '@jest/globals';
 import {RUNTIME_LABEL, type Run, runKind} from '@kruntimes/api-types';
+import type {User} from '@kruntimes/integration/support/user';
 import {kinds} from '@kruntimes/reconciler-kit';
 import {waitForObject} from '@kruntimes/reconciler-kit/testing';
 import {createBashRuntime, createRun, runtimeReady} from './support/bash-runtime.ts';
 import {suite} from './support/suite.ts';
-import type {User} from './support/user.ts';
 import {patient} from './support/world.ts';
 
 const namespace = 'stolen';

@@ -2,9 +2,9 @@ import {fileURLToPath} from 'node:url';
 import {afterAll, beforeAll, describe, expect, test} from '@jest/globals';
 import {API_VERSION} from '@kruntimes/api-types';
 import {runCrd, runtimeCrd} from '@kruntimes/api-types/crds';
+import {command} from '@kruntimes/command';
 import {kinds} from '@kruntimes/reconciler-kit';
 import {Api} from './support/api.ts';
-import {command} from './support/command.ts';
 import {kubectlTest} from './support/kubectl.ts';
 
 let api: Api;

@@ -3,12 +3,12 @@ import {mkdtemp, readdir, readFile, rm, writeFile} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {afterAll, beforeAll, describe, expect, test} from '@jest/globals';
+import {command} from '@kruntimes/command';
 import {kubeModule} from '@kruntimes/krt-cli/dev';
 import {Client, kinds, Transport} from '@kruntimes/reconciler-kit';
 import {type ControlPlane, freePorts, startControlPlane, waitForObject} from '@kruntimes/reconciler-kit/testing';
 import {RuntimeDefinition} from '@kruntimes/runtime-protocol';
 import {createChannel, createClient} from 'nice-grpc';
-import {command} from './support/command.ts';
 import {blocksOf} from './support/guide.ts';
 
 const list = execFileSync(process.execPath, ['tools/publishable.mjs'], {encoding: 'utf8'});

@@ -5,8 +5,8 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {afterAll, beforeAll, describe, expect, test} from '@jest/globals';
+import {command} from '@kruntimes/command';
 import {freePorts} from '@kruntimes/reconciler-kit/testing';
-import {command} from './support/command.ts';
 import {pythonRuntime} from './support/python-runtime.ts';
 import {System} from './support/system.ts';
 

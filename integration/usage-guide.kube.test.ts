@@ -2,13 +2,14 @@ import {afterAll, beforeAll, describe, expect, test} from '@jest/globals';
 import {type ApiRequest, isApiError} from '@kruntimes/reconciler-kit';
 import {blocksOf} from './support/guide.ts';
 import {kubectlDescribe} from './support/kubectl.ts';
-import {RestrictedUser} from './support/restricted-user.ts';
+import {restrictedUser} from './support/restricted-user.ts';
 import {System} from './support/system.ts';
 import {usageGuideTests} from './support/usage-guide.ts';
+import type {User} from './support/user.ts';
 
 let system: System;
 /** With the role kruntimes-edit in one namespace, and nothing else. */
-let ann: RestrictedUser;
+let ann: User;
 /** Of somebody else. */
 let other: string;
 
@@ -18,10 +19,10 @@ beforeAll(async () => {
   const namespace = await system.createNamespace();
   other = await system.createNamespace();
   const role = 'kruntimes-edit';
-  ann = await RestrictedUser.create({controlPlane, client: cluster.client, user: 'ann', role, namespace, directory});
+  ann = await restrictedUser({controlPlane, client: cluster.client, user: 'ann', role, namespace, directory});
 }, 120_000);
 afterAll(async () => {
-  await ann?.client.transport.close();
+  await ann?.close();
   await system?.stop();
 });
 

@@ -3,12 +3,12 @@ import {cp, link, mkdir, mkdtemp, readFile, rename, rm, stat, writeFile} from 'n
 import {homedir} from 'node:os';
 import {dirname, join} from 'node:path';
 import {fileURLToPath} from 'node:url';
+import {run} from '@kruntimes/command';
+import {installDebianPackages} from '@kruntimes/command/debian-packages';
 import {debianComponents, npmComponents} from './components.ts';
-import {installDebianPackages} from './debian-packages.ts';
 import {ImageArchive} from './image-archive.ts';
 import {IMAGES, type ImageDefinition} from './images.ts';
 import {type Architecture, nodeProgram} from './node-program.ts';
-import {run} from './run.ts';
 import {describeImage, spdxProblems} from './spdx.ts';
 
 export interface BuildImagesOptions {

@@ -2,8 +2,8 @@ import {chmod, mkdir, mkdtemp, rm, writeFile} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {afterEach, beforeEach, expect, test} from '@jest/globals';
+import {run} from '@kruntimes/command';
 import {ImageArchive} from './image-archive.ts';
-import {run} from './run.ts';
 
 let work: string;
 beforeEach(async () => {

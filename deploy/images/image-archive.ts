@@ -1,4 +1,4 @@
-import {run} from './run.ts';
+import {run} from '@kruntimes/command';
 
 /** One file of an image, as its layers leave it. */
 export interface ImageFile {

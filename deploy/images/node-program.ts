@@ -2,7 +2,7 @@ import {createHash} from 'node:crypto';
 import {access, chmod, mkdir, mkdtemp, readFile, rename, rm} from 'node:fs/promises';
 import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
-import {run} from './run.ts';
+import {run} from '@kruntimes/command';
 
 /** As images name processors. */
 export type Architecture = 'amd64' | 'arm64';

@@ -6,10 +6,10 @@ import {homedir, tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {parseArgs} from 'node:util';
+import {command, run} from '@kruntimes/command';
 import {buildArguments, chartVersion, prepareContext} from './build-images.ts';
 import {IMAGES} from './images.ts';
 import {type Architecture, nodeProgram} from './node-program.ts';
-import {run, runAnyway} from './run.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const {values} = parseArgs({
@@ -36,7 +36,7 @@ for (const architecture of architectures) nodes[architecture] = (await nodeProgr
 for (const image of IMAGES) {
   const name = `${repository}/${image.name}:${tag}`;
   // A version is published once.
-  if ((await runAnyway('docker', ['buildx', 'imagetools', 'inspect', name])).code === 0) {
+  if ((await command('docker', ['buildx', 'imagetools', 'inspect', name])).code === 0) {
     console.log(`${name} is there`);
     continue;
   }

@@ -2,7 +2,7 @@ import {existsSync} from 'node:fs';
 import {mkdir, readFile, rm, writeFile} from 'node:fs/promises';
 import {join, resolve} from 'node:path';
 import {setTimeout as delay} from 'node:timers/promises';
-import type {RunOptions, RunResult} from '@kruntimes/images/run';
+import type {CommandOptions, CommandResult} from '@kruntimes/command';
 import {ControlPlaneAccess, type ControlPlaneState} from '@kruntimes/reconciler-kit/testing';
 import {createControlGroups, removeControlGroups} from './control-groups.ts';
 import {KUBELET_HEALTH_PORT, PAUSE_IMAGE, REGISTRY_PORT, writeClusterFiles} from './files.ts';
@@ -56,7 +56,7 @@ export class Cluster {
   }
 
   /** Runs a command on the node: its network, mounts and processes. */
-  async inside(command: readonly string[], options?: RunOptions): Promise<RunResult> {
+  async inside(command: readonly string[], options?: CommandOptions): Promise<CommandResult> {
     return await this.#node.run(command, options);
   }
 

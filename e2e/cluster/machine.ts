@@ -1,4 +1,4 @@
-import {installDebianPackages} from '@kruntimes/images/debian-packages';
+import {installDebianPackages} from '@kruntimes/command/debian-packages';
 
 /** What a node needs of the machine, by the Debian packages that have it. */
 const PACKAGES: Readonly<Record<string, string>> = {

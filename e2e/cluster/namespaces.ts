@@ -3,7 +3,7 @@ import {closeSync, openSync} from 'node:fs';
 import {readdir, readFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {setTimeout as delay} from 'node:timers/promises';
-import {type RunOptions, type RunResult, run, runAnyway} from '@kruntimes/images/run';
+import {type CommandOptions, type CommandResult, command, run} from '@kruntimes/command';
 import type {ClusterLayout} from './layout.ts';
 
 /** In the environment of each process of a node that is no container: so they are found, whoever started them. */
@@ -68,24 +68,24 @@ export class NodeNamespaces {
       for (const {pid} of left) kill(pid);
       await delay(20);
     }
-    await runAnyway('ip', ['link', 'delete', name]);
-    await runAnyway('ip', ['route', 'delete', 'blackhole', range, 'metric', '4096']);
+    await command('ip', ['link', 'delete', name]);
+    await command('ip', ['route', 'delete', 'blackhole', range, 'metric', '4096']);
   }
 
   /** Runs a command among the node's processes, with its network and mounts. */
-  async run(command: readonly string[], options?: RunOptions): Promise<RunResult> {
-    return await runAnyway('nsenter', this.#enter(command), options);
+  async run(words: readonly string[], options?: CommandOptions): Promise<CommandResult> {
+    return await command('nsenter', this.#enter(words), options);
   }
 
-  async mustRun(command: readonly string[], options?: RunOptions): Promise<string> {
-    return await run('nsenter', this.#enter(command), options);
+  async mustRun(words: readonly string[], options?: CommandOptions): Promise<string> {
+    return await run('nsenter', this.#enter(words), options);
   }
 
   /** Starts a server that goes on when this process ends. Its log is `log/NAME.log`. */
-  startServer(name: string, command: readonly string[], path: string): void {
+  startServer(name: string, words: readonly string[], path: string): void {
     const pidFile = join(this.#layout.directory, 'pids', name);
     // The number that the process has inside, where it is killed.
-    const program = ['sh', '-euc', 'echo $$ > "$1"; shift; exec "$@"', name, pidFile, ...command];
+    const program = ['sh', '-euc', 'echo $$ > "$1"; shift; exec "$@"', name, pidFile, ...words];
     spawnMarked(this.#layout, name, ['nsenter', ...this.#enter(program)], path);
   }
 
@@ -103,12 +103,12 @@ export class NodeNamespaces {
   }
 
   /** The command that runs a command inside. */
-  enter(command: readonly string[]): string[] {
-    return ['nsenter', ...this.#enter(command)];
+  enter(words: readonly string[]): string[] {
+    return ['nsenter', ...this.#enter(words)];
   }
 
-  #enter(command: readonly string[]): string[] {
-    return ['--target', String(this.#pid), '--net', '--mount', '--pid', '--ipc', '--uts', '--', ...command];
+  #enter(words: readonly string[]): string[] {
+    return ['--target', String(this.#pid), '--net', '--mount', '--pid', '--ipc', '--uts', '--', ...words];
   }
 }
 
@@ -129,8 +129,8 @@ const setUp = `
   echo 1 > /proc/sys/net/ipv4/ip_forward
 `;
 
-function spawnMarked(layout: ClusterLayout, log: string, command: readonly string[], path?: string): number {
-  const [program, ...args] = command;
+function spawnMarked(layout: ClusterLayout, log: string, words: readonly string[], path?: string): number {
+  const [program, ...args] = words;
   const output = openSync(join(layout.directory, 'log', `${log}.log`), 'a', 0o600);
   try {
     const env = {PATH: path ?? `${process.env['PATH']}:/usr/sbin:/sbin`, HOME: '/root', [MARK]: layout.name};

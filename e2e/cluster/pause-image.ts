@@ -2,7 +2,7 @@ import {createHash} from 'node:crypto';
 import {copyFile, mkdtemp, readFile, rm, writeFile} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
-import {run} from '@kruntimes/images/run';
+import {run} from '@kruntimes/command';
 
 /** Writes an image that consists of one program, in the form of `docker save`. */
 export async function writePauseImage(program: string, image: string, target: string): Promise<void> {

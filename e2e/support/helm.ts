@@ -2,7 +2,7 @@ import {mkdtemp, readFile, rm} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
-import {type CommandResult, command} from '@kruntimes/integration/support/command';
+import {type CommandResult, command} from '@kruntimes/command';
 import {chartFolder, helmProgram} from '@kruntimes/integration/support/helm';
 
 const charts = ['kruntimes-crds', 'kruntimes', 'kruntimes-runtimes'] as const;

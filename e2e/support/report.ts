@@ -1,5 +1,5 @@
 import {isTerminal, runKind, runtimeKind} from '@kruntimes/api-types';
-import {command} from '@kruntimes/integration/support/command';
+import {command} from '@kruntimes/command';
 import {type Client, kinds} from '@kruntimes/reconciler-kit';
 import type {Pod} from 'kubernetes-types/core/v1.d.ts';
 

@@ -1,12 +1,12 @@
 import {mkdtemp, rm} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
+import {User} from '@kruntimes/integration/support/user';
 import {Client, type ClusterConfig, kinds, Transport} from '@kruntimes/reconciler-kit';
 import {waitForDeletion, waitForObject} from '@kruntimes/reconciler-kit/testing';
 import {type Cluster, findCluster} from '../cluster/cluster.ts';
 import {chartVersion, Helm} from './helm.ts';
 import {report} from './report.ts';
-import {User} from './user.ts';
 import {Volume} from './volumes.ts';
 
 /** For waits: nothing is judged by them. */

@@ -3,9 +3,9 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {afterAll, beforeAll, describe, expect, jest, test} from '@jest/globals';
+import {command} from '@kruntimes/command';
 import {Client, Transport} from '@kruntimes/reconciler-kit';
 import {type ControlPlane, installDefinitions, startControlPlane} from '@kruntimes/reconciler-kit/testing';
-import {command} from '../support/command.ts';
 import {buildGoProgram} from '../support/go-program.ts';
 import {widgetDefinition} from './widget-definition.ts';
 

@@ -3,8 +3,8 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {afterAll, beforeAll, expect, jest, test} from '@jest/globals';
+import {command} from '@kruntimes/command';
 import {type ControlPlane, startControlPlane} from '@kruntimes/reconciler-kit/testing';
-import {command} from '../support/command.ts';
 import {buildGoProgram} from '../support/go-program.ts';
 
 // The machine may have other things to do.

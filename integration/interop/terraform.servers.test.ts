@@ -4,8 +4,8 @@ import {mkdir, mkdtemp, rm, writeFile} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {afterAll, beforeAll, expect, jest, test} from '@jest/globals';
+import {type CommandResult, command} from '@kruntimes/command';
 import {type ControlPlane, startControlPlane} from '@kruntimes/reconciler-kit/testing';
-import {type CommandResult, command} from '../support/command.ts';
 
 // The machine may have other things to do.
 jest.setTimeout(300_000);

@@ -1,4 +1,4 @@
-import {command} from './command.ts';
+import {command} from '@kruntimes/command';
 
 /**
  * Builds a program of a Go module. Go remembers what it compiled: the first time takes a minute or two, later ones seconds.

@@ -1,8 +1,8 @@
 import {mkdir} from 'node:fs/promises';
 import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
+import {type CommandResult, command} from '@kruntimes/command';
 import {resolveGoPrograms} from '@kruntimes/reconciler-kit/testing';
-import {type CommandResult, command} from './command.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 

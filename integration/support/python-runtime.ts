@@ -3,7 +3,7 @@ import {mkdir, mkdtemp, readFile, rename, rm, stat} from 'node:fs/promises';
 import {homedir} from 'node:os';
 import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
-import {command} from './command.ts';
+import {command} from '@kruntimes/command';
 
 const source = fileURLToPath(new URL('../python-runtime/', import.meta.url));
 const protoDirectory = fileURLToPath(new URL('../../proto/executor/v1/', import.meta.url));

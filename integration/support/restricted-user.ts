@@ -3,11 +3,11 @@ import {join} from 'node:path';
 import {setTimeout as delay} from 'node:timers/promises';
 import {fileURLToPath} from 'node:url';
 import {runKind} from '@kruntimes/api-types';
-import {Client, isForbidden, kinds, Transport} from '@kruntimes/reconciler-kit';
-import {type ControlPlaneAccess, writeKubeconfig} from '@kruntimes/reconciler-kit/testing';
+import {type Client, isForbidden, kinds} from '@kruntimes/reconciler-kit';
+import type {ControlPlaneAccess} from '@kruntimes/reconciler-kit/testing';
 import type {PolicyRule} from 'kubernetes-types/rbac/v1.d.ts';
 import {parse} from 'yaml';
-import {type CommandResult, command} from './command.ts';
+import {User} from './user.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
@@ -32,51 +32,19 @@ export interface RestrictedUserOptions {
   directory: string;
 }
 
-/** Somebody who has one role in one namespace, and what they do there with kubectl, krt and a client. */
-export class RestrictedUser {
-  readonly namespace: string;
-  readonly client: Client;
-  readonly #kubeconfig: string;
-
-  private constructor(namespace: string, client: Client, kubeconfig: string) {
-    this.namespace = namespace;
-    this.client = client;
-    this.#kubeconfig = kubeconfig;
-  }
-
-  static async create(options: RestrictedUserOptions): Promise<RestrictedUser> {
-    const {controlPlane, client, user, role, namespace, directory} = options;
-    const rules = await chartRoleRules(role);
-    await client.kind(kinds.ClusterRole).apply({metadata: {name: role}, rules}, {fieldManager: 'test'});
-    await client.kind(kinds.RoleBinding).create({
-      metadata: {name: user, namespace},
-      roleRef: {apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: role},
-      subjects: [{apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: user}],
-    });
-    const kubeconfig = join(directory, `${user}.kubeconfig`);
-    const config = controlPlane.userConfig({user});
-    await writeKubeconfig(kubeconfig, {...config, namespace});
-    const own = new Client(new Transport(config, {userAgent: user}));
-    await untilAllowed(own, namespace);
-    return new RestrictedUser(namespace, own, kubeconfig);
-  }
-
-  async kubectl(args: readonly string[], input?: string): Promise<CommandResult> {
-    return await command('kubectl', args, {env: this.#env(), timeoutMs: 240_000, ...(input !== undefined && {input})});
-  }
-
-  async krt(args: readonly string[]): Promise<CommandResult> {
-    const krt = join(root, 'apps', 'krt-cli', 'dist', 'main.js');
-    return await command(process.execPath, [krt, ...args], {env: this.#env(), timeoutMs: 240_000});
-  }
-
-  async shell(snippet: string): Promise<CommandResult> {
-    return await command('bash', ['-euo', 'pipefail', '-c', snippet], {env: this.#env(), timeoutMs: 240_000});
-  }
-
-  #env(): NodeJS.ProcessEnv {
-    return {...process.env, KUBECONFIG: this.#kubeconfig};
-  }
+/** Somebody who has one role in one namespace, and nothing else. */
+export async function restrictedUser(options: RestrictedUserOptions): Promise<User> {
+  const {controlPlane, client, user: name, role, namespace, directory} = options;
+  const rules = await chartRoleRules(role);
+  await client.kind(kinds.ClusterRole).apply({metadata: {name: role}, rules}, {fieldManager: 'test'});
+  await client.kind(kinds.RoleBinding).create({
+    metadata: {name, namespace},
+    roleRef: {apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: role},
+    subjects: [{apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name}],
+  });
+  const user = await User.login(name, controlPlane.userConfig({user: name}), namespace, directory);
+  await untilAllowed(user.client, namespace);
+  return user;
 }
 
 /** Nothing tells when the authorizer has heard of a binding. */

@@ -15,6 +15,7 @@ import {
   VERSION,
   WORKSPACE_VOLUME,
 } from '@kruntimes/api-types';
+import {type CommandResult, command} from '@kruntimes/command';
 import {DevCluster, type DevClusterOptions, kubeModule} from '@kruntimes/krt-cli/dev';
 import {type Client, kinds} from '@kruntimes/reconciler-kit';
 import {
@@ -25,7 +26,6 @@ import {
   waitFor,
   waitForObject,
 } from '@kruntimes/reconciler-kit/testing';
-import {type CommandResult, command} from './command.ts';
 import {RunWatch} from './run-watch.ts';
 
 const krt = fileURLToPath(new URL('../../apps/krt-cli/dist/main.js', import.meta.url));

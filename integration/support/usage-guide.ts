@@ -1,8 +1,8 @@
 import {expect, test} from '@jest/globals';
 import {isTerminal, type Run, runKind, runtimeKind} from '@kruntimes/api-types';
+import type {CommandResult} from '@kruntimes/command';
 import type {Client} from '@kruntimes/reconciler-kit';
 import {waitForDeletion, waitForObject} from '@kruntimes/reconciler-kit/testing';
-import type {CommandResult} from './command.ts';
 import {type Block, blocksOf} from './guide.ts';
 
 /** Somebody who follows the usage guide in a namespace. */

@@ -1,6 +1,6 @@
 import {existsSync} from 'node:fs';
 import {delimiter, join} from 'node:path';
-import {run} from './run.ts';
+import {run} from './command.ts';
 
 export interface DebianPackagesOptions {
   /** What for, as the subject of a sentence: `A node`. */

@@ -1,14 +1,16 @@
 import {spawn} from 'node:child_process';
+import {delimiter} from 'node:path';
 
-export interface RunOptions {
+export interface CommandOptions {
+  /** Default: the environment of this process. */
   env?: NodeJS.ProcessEnv;
   input?: string;
   cwd?: string;
-  /** Default 60 s. */
+  /** The program is killed after this time. Default 60 s. */
   timeoutMs?: number;
 }
 
-export interface RunResult {
+export interface CommandResult {
   /** Exit code; 128 after a signal. */
   code: number;
   stdout: string;
@@ -16,14 +18,15 @@ export interface RunResult {
 }
 
 /** Runs a program to its end, whatever its exit code. Rejects only if it cannot be started. */
-export async function runAnyway(
+export async function command(
   program: string,
   args: readonly string[],
-  options: RunOptions = {},
-): Promise<RunResult> {
+  options: CommandOptions = {},
+): Promise<CommandResult> {
   const {env = process.env, input = '', cwd, timeoutMs = 60_000} = options;
   const child = spawn(program, args, {
-    env: {...env, PATH: `${env['PATH'] ?? ''}:/usr/sbin:/sbin`},
+    // Where programs of administrators are, which is not on everybody's PATH.
+    env: {...env, PATH: [env['PATH'], '/usr/sbin', '/sbin'].filter(Boolean).join(delimiter)},
     cwd,
     stdio: 'pipe',
     timeout: timeoutMs,
@@ -48,8 +51,8 @@ export async function runAnyway(
  *
  * @returns its standard output
  */
-export async function run(program: string, args: readonly string[], options: RunOptions = {}): Promise<string> {
-  const {code, stdout, stderr} = await runAnyway(program, args, options);
+export async function run(program: string, args: readonly string[], options: CommandOptions = {}): Promise<string> {
+  const {code, stdout, stderr} = await command(program, args, options);
   if (code !== 0)
     throw new Error(`${program} ${args.join(' ').slice(0, 200)} ended with ${code}: ${stderr.trim().slice(-2_000)}`);
   return stdout;

@@ -1,6 +1,6 @@
 import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
-import {type CommandResult, command} from '@kruntimes/integration/support/command';
+import {type CommandResult, command} from '@kruntimes/command';
 import {Client, type ClusterConfig, Transport} from '@kruntimes/reconciler-kit';
 import {writeKubeconfig} from '@kruntimes/reconciler-kit/testing';
 
@@ -26,16 +26,16 @@ export class User {
   }
 
   async kubectl(args: readonly string[], input?: string): Promise<CommandResult> {
-    return await command('kubectl', args, {env: this.#env(), timeoutMs: 180_000, ...(input !== undefined && {input})});
+    return await command('kubectl', args, {env: this.#env(), timeoutMs: 240_000, ...(input !== undefined && {input})});
   }
 
   async krt(args: readonly string[]): Promise<CommandResult> {
-    return await command(process.execPath, [krt, ...args], {env: this.#env(), timeoutMs: 180_000});
+    return await command(process.execPath, [krt, ...args], {env: this.#env(), timeoutMs: 240_000});
   }
 
   /** Runs a snippet as somebody pastes it. */
   async shell(snippet: string): Promise<CommandResult> {
-    return await command('bash', ['-euo', 'pipefail', '-c', snippet], {env: this.#env(), timeoutMs: 180_000});
+    return await command('bash', ['-euo', 'pipefail', '-c', snippet], {env: this.#env(), timeoutMs: 240_000});
   }
 
   async close(): Promise<void> {
