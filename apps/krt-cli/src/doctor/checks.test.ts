@@ -225,4 +225,13 @@ describe('diagnose', () => {
     const audited = bindings.map(({spec}) => ({spec: {...spec, validationActions: ['Audit']}}));
     expect(check('admission-policies', {policies: found(renamed), bindings: found(audited)}).status).toBe('warning');
   });
+
+  test.each([
+    ['team', 'ok'],
+    ['other', 'warning'],
+  ])('policies of a release for the namespace %s: %s', (name, status) => {
+    const matchResources = {namespaceSelector: {matchLabels: {'kubernetes.io/metadata.name': name}}};
+    const bindings = names.map((policyName) => ({spec: {policyName, validationActions: ['Deny'], matchResources}}));
+    expect(check('admission-policies', {policies: found(names), bindings: found(bindings)}).status).toBe(status);
+  });
 });

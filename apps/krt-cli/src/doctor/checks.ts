@@ -10,7 +10,7 @@ import {
 import {formatDuration} from '../duration.ts';
 import type {Lookup} from '../lookup.ts';
 import type {PodState} from '../run-explanation.ts';
-import type {Installation, LeaseState} from './installation.ts';
+import type {Installation, LeaseState, PolicyBindingState} from './installation.ts';
 
 export type CheckStatus = 'ok' | 'warning' | 'problem' | 'unknown';
 
@@ -356,19 +356,33 @@ function runtimedLeases({namespace, pods: allPods, podLeases, serverNowMs}: Inst
       );
 }
 
-function admissionPolicies({policies: present, bindings}: Installation): Verdict {
+function admissionPolicies({policies: present, bindings, namespace, namespaceLabels}: Installation): Verdict {
   const advice = 'install them with the chart kruntimes; docs/access-control.md says what each is for';
   const lookup: Lookup<unknown> = present.kind === 'found' ? bindings : present;
   if (lookup.kind !== 'found' || present.kind !== 'found' || bindings.kind !== 'found') {
     return unknown(lookup.kind === 'unknown' ? lookup.why : 'the cluster has none', 'ask an administrator');
   }
+  const labels: Readonly<Record<string, string>> = {
+    ...(namespaceLabels.kind === 'found' ? namespaceLabels.object : {}),
+    'kubernetes.io/metadata.name': namespace,
+  };
+  // A release for one namespace binds its policies there and nowhere else.
+  const holdsHere = ({spec}: PolicyBindingState): boolean =>
+    Object.entries(spec?.matchResources?.namespaceSelector?.matchLabels ?? {}).every(
+      ([label, value]) => labels[label] === value,
+    );
   const effective = (end: string): boolean =>
     present.object.some(
       (name) =>
         name.includes('kruntimes') &&
         // The chart adds the namespace of the release.
         name.split('.')[0]?.endsWith(`-${end}`) &&
-        bindings.object.some(({spec}) => spec?.policyName === name && (spec.validationActions ?? []).includes('Deny')),
+        bindings.object.some(
+          (binding) =>
+            binding.spec?.policyName === name &&
+            (binding.spec.validationActions ?? []).includes('Deny') &&
+            holdsHere(binding),
+        ),
     );
   const missing = policies.filter((each) => !effective(each));
   if (missing.length > 0) {

@@ -22,7 +22,11 @@ export interface CrdState {
 
 export interface PolicyBindingState {
   metadata?: {name?: string};
-  spec?: {policyName?: string; validationActions?: readonly string[]};
+  spec?: {
+    policyName?: string;
+    validationActions?: readonly string[];
+    matchResources?: {namespaceSelector?: {matchLabels?: Readonly<Record<string, string>>}};
+  };
 }
 
 /** One request that was timed. */
