@@ -104,7 +104,7 @@ describe('what is refused, and the sentence that says why', () => {
     ],
     [
       'an entrypoint by way of itself',
-      {entrypoint: '@kruntimes/command'},
+      {entrypoint: './run'},
       'must not contain "..", "." or an empty name',
     ],
     ['an entrypoint with an empty name', {entrypoint: 'a//b'}, 'must not contain "..", "." or an empty name'],
