@@ -102,11 +102,7 @@ describe('what is refused, and the sentence that says why', () => {
       {entrypoint: 'a/../../b'},
       'spec.entrypoint: Invalid value: "a/../../b": must not contain ".."',
     ],
-    [
-      'an entrypoint by way of itself',
-      {entrypoint: './run'},
-      'must not contain "..", "." or an empty name',
-    ],
+    ['an entrypoint by way of itself', {entrypoint: './run'}, 'must not contain "..", "." or an empty name'],
     ['an entrypoint with an empty name', {entrypoint: 'a//b'}, 'must not contain "..", "." or an empty name'],
     ['an entrypoint that is a directory', {entrypoint: 'a/'}, 'must not contain "..", "." or an empty name'],
     ['an empty entrypoint', {entrypoint: ''}, 'spec.entrypoint in body should be at least 1 chars long'],
