@@ -1,9 +1,16 @@
 import {randomUUID} from 'node:crypto';
+import {existsSync} from 'node:fs';
 import {readdir, rename} from 'node:fs/promises';
 import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {afterAll, beforeAll, describe, expect, test} from '@jest/globals';
-import {ARTIFACTS_DELETED_CONDITION, type ArtifactStoreSpec, type Run, runKind} from '@kruntimes/api-types';
+import {
+  ARTIFACTS_CREDENTIALS_VOLUME,
+  ARTIFACTS_DELETED_CONDITION,
+  type ArtifactStoreSpec,
+  type Run,
+  runKind,
+} from '@kruntimes/api-types';
 import {createS3Store} from '@kruntimes/artifact-store';
 import {type S3Server, startS3Server} from '@kruntimes/artifact-store/testing';
 import {type Client, kinds} from '@kruntimes/reconciler-kit';
@@ -125,10 +132,9 @@ async function untilNotDeleted(run: Run, reason: string): Promise<void> {
   expect(status?.conditions?.find(({type}) => type === ARTIFACTS_DELETED_CONDITION)?.status).toBe('False');
 }
 
-/** A key of the Secret, in each place where the local node has put it. */
+/** A key of the Secret, in each place where the local node has put it. Workspaces come and go meanwhile: no look at those. */
 async function secretFiles(key: string): Promise<string[]> {
-  const found = await readdir(join(system.directory, 'p'), {recursive: true, withFileTypes: true});
-  return found
-    .filter((entry) => entry.name === key && !entry.isDirectory())
-    .map((entry) => join(entry.parentPath, key));
+  const pods = join(system.directory, 'p');
+  const places = (await readdir(pods)).map((pod) => join(pods, pod, ARTIFACTS_CREDENTIALS_VOLUME, key));
+  return places.filter((place) => existsSync(place));
 }
