@@ -124,7 +124,7 @@ test(
 
 function row(what: string, job: number, run: number, better: number): string {
   const text = (value: number): string => (value < 100 ? value.toPrecision(3) : value.toFixed(0));
-  return `| ${what} | ${text(job)} | ${text(run)} | ${better.toPrecision(2)} |`;
+  return `| ${what} | ${text(job)} | ${text(run)} | ${better < 10 ? better.toPrecision(2) : better.toFixed(0)} |`;
 }
 
 /** Of times, in ms: less is better. */
