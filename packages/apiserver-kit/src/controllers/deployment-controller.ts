@@ -24,6 +24,7 @@ import {
   TEMPLATE_HASH_LABEL,
   templateHash,
 } from './deployment-rollout.ts';
+import {FirstLooks} from './first-looks.ts';
 import {followStores, named, scan, splitKey} from './follow-stores.ts';
 import {PodsByOwner} from './pods-by-owner.ts';
 import type {TimeSlices} from './time-slices.ts';
@@ -42,23 +43,23 @@ export class DeploymentController implements Controller {
   readonly #queue: WorkQueue;
   readonly #podsOf = new PodsByOwner();
   readonly #end: () => void;
-  #closed = false;
   /** Until all Pods that are stored were seen: who does not know them would make them again. */
-  #seen: Promise<void> = Promise.resolve();
+  readonly #looks: FirstLooks;
 
   constructor(environment: ControllerEnvironment) {
     const {registry, clock, slices} = environment;
     this.#registry = registry;
     this.#clock = clock;
     this.#slices = slices;
+    const tell = errorTeller(environment, 'deployment');
+    this.#looks = new FirstLooks(tell);
     this.#queue = new WorkQueue({
       work: (key) => this.#reconcile(key),
       concurrency: 5,
       clock,
       slices,
-      onError: errorTeller(environment, 'deployment'),
+      onError: tell,
     });
-    const tell = errorTeller(environment, 'deployment');
     const endDeployments = followStores(registry, named('apps', 'deployments'), {
       changed: (_, {current}) => {
         if (current !== undefined) this.#queue.add(current.key);
@@ -73,11 +74,7 @@ export class DeploymentController implements Controller {
         else if (previous !== undefined) this.#forget(previous.key);
       },
       opened: (store) => {
-        const before = this.#seen;
-        const scanned = this.#scan(store).catch((error: unknown) => {
-          if (!this.#closed) tell(error, 'pods');
-        });
-        this.#seen = before.then(() => scanned);
+        this.#looks.add('pods', this.#scan(store));
       },
     });
     this.#end = () => {
@@ -87,9 +84,9 @@ export class DeploymentController implements Controller {
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
+    const looked = this.#looks.close();
     this.#end();
-    await this.#seen;
+    await looked;
     await this.#queue.close();
   }
 
@@ -118,7 +115,7 @@ export class DeploymentController implements Controller {
   }
 
   async #reconcile(key: string): Promise<void> {
-    await this.#seen;
+    await this.#looks.over;
     const deployments = this.#registry.get('apps', 'deployments');
     const pods = this.#registry.get('', 'pods');
     const deployment = deployments?.cache.get(key)?.object as (KubeObject & Deployment) | undefined;

@@ -12,6 +12,7 @@ import {
   isConflict,
   isGone,
 } from './controller.ts';
+import {FirstLooks} from './first-looks.ts';
 import {followStores, itemName, itemOf, scan, splitKey} from './follow-stores.ts';
 import {OwnershipGraph} from './ownership-graph.ts';
 import type {TimeSlices} from './time-slices.ts';
@@ -45,35 +46,30 @@ export class GarbageCollector implements Controller {
   readonly #unresolved = new Set<string>();
   readonly #end: () => void;
   /** Until all that is stored was seen. */
-  #seen: Promise<unknown>;
+  readonly #looks: FirstLooks;
   #kinds: {revision: number; stores: Map<string, ResourceStore>} = {revision: -1, stores: new Map()};
-  #closed = false;
 
   constructor(environment: ControllerEnvironment) {
     const {registry, clock, slices} = environment;
     this.#registry = registry;
     this.#slices = slices;
-    this.#seen = Promise.resolve();
+    const tell = errorTeller(environment, 'garbage-collector');
+    this.#looks = new FirstLooks(tell);
     this.#queue = new WorkQueue({
       work: (item) => this.#collect(item),
       concurrency: CONCURRENCY,
       clock,
       slices,
-      onError: errorTeller(environment, 'garbage-collector'),
+      onError: tell,
     });
     this.#graph = new OwnershipGraph((item) => this.#queue.add(item));
-    const tell = errorTeller(environment, 'garbage-collector');
     const endStores = followStores(registry, isCollected, {
       changed: (store, {current, previous}) => {
         if (current !== undefined) this.#observe(store, current);
         else if (previous !== undefined) this.#forget(store, previous);
       },
       opened: (store, again) => {
-        const before = this.#seen;
-        const scanned = this.#scan(store, again).catch((error: unknown) => {
-          if (!this.#closed) tell(error, store.resource.plural);
-        });
-        this.#seen = before.then(() => scanned);
+        this.#looks.add(store.resource.plural, this.#scan(store, again));
       },
       closed: (store) => this.#graph.removeStore(store),
     });
@@ -88,9 +84,9 @@ export class GarbageCollector implements Controller {
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
+    const looked = this.#looks.close();
     this.#end();
-    await this.#seen;
+    await looked;
     await this.#queue.close();
   }
 
@@ -130,7 +126,7 @@ export class GarbageCollector implements Controller {
   }
 
   async #collect(item: string): Promise<void> {
-    await this.#seen;
+    await this.#looks.over;
     for (let attempt = 1; ; attempt++) {
       const found = itemOf(this.#registry, item);
       const object = found?.store.cache.get(found.key)?.object;
